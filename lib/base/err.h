@@ -1,0 +1,101 @@
+/* err.h: an error is a value that its caller owns; it is filled once, where the cause is known.
+ *
+ * Three kinds, told apart by the HTTP status of the code and never mixed: the sender's fault (4xx),
+ * "cannot decide now" (503), our own bug (500). The REST code, the status and the hint all come from
+ * the table below; the manual pages print the same rows. */
+#ifndef AVOUCH_BASE_ERR_H
+#define AVOUCH_BASE_ERR_H
+
+#include "base/bytes.h"
+
+/* clang-format off */
+/*   code                         HTTP  code of the REST answer    what the caller can do about it */
+#define ERR_TABLE(X)                                                                                                  \
+    X(NONE,                        200, "",                       "")                                                 \
+    X(FORMAT,                      400, "InvalidParameter",       "send the evidence exactly as the platform produced it") \
+    X(UNSUPPORTED_VERSION,         400, "InvalidParameter",       "send evidence of a version that this service verifies") \
+    X(UNSUPPORTED_KEY_TYPE,        400, "InvalidParameter",       "use a quote with an ECDSA P-256 attestation key")  \
+    X(UNSUPPORTED_TEE,             400, "InvalidParameter",       "send the evidence to the path of its own type")    \
+    X(UNKNOWN_QE_VENDOR,           400, "InvalidParameter",       "use Intel's quoting enclave")                      \
+    X(UNSUPPORTED_CERT_DATA,       400, "InvalidParameter",       "let the platform embed its PCK certificate chain (certification data type 5)") \
+    X(UNSUPPORTED_ALGORITHM,       400, "InvalidParameter",       "use one of the algorithms that the manual lists")  \
+    X(CERT_FORMAT,                 400, "InvalidParameter",       "send the certificates unchanged")                  \
+    X(CHAIN,                       400, "InvalidParameter",       "send the chain that belongs to the evidence")      \
+    X(PCK_CHAIN_INVALID,           400, "InvalidParameter",       "send the quote with its own certificate chain")    \
+    X(UNTRUSTED_ROOT,              400, "InvalidParameter",       "only evidence that chains to the vendor's root is accepted") \
+    X(CERT_EXPIRED,                400, "InvalidParameter",       "let the platform renew its certificate")           \
+    X(CERT_REVOKED,                400, "InvalidParameter",       "the vendor revoked this certificate; the platform cannot be trusted") \
+    X(INTERMEDIATE_REVOKED,        400, "InvalidParameter",       "the vendor revoked this certificate; the platform cannot be trusted") \
+    X(PCK_REVOKED,                 400, "InvalidParameter",       "the vendor revoked this platform; it cannot be trusted") \
+    X(INVALID_PCK_EXTENSION,       400, "InvalidParameter",       "send the quote with its own certificate chain")    \
+    X(QE_REPORT_SIGNATURE,         400, "InvalidParameter",       "make a fresh quote; this one was altered or belongs to another platform") \
+    X(QE_REPORT_DATA,              400, "InvalidParameter",       "make a fresh quote; its attestation key is not the quoting enclave's") \
+    X(QE_IDENTITY_MISMATCH,        400, "InvalidParameter",       "update the platform's quoting enclave")            \
+    X(QUOTE_SIGNATURE,             400, "InvalidParameter",       "make a fresh quote; this one was altered")         \
+    X(TCB_INFO_MISMATCH,           400, "InvalidParameter",       "the collateral is for another platform than the quote's") \
+    X(TCB_NOT_SUPPORTED,           400, "InvalidParameter",       "update the platform's firmware; it is below every level that the vendor supports") \
+    X(TCB_UNRECOGNIZED,            400, "InvalidParameter",       "the vendor's statement has a status that this version does not know") \
+    X(TCB_STATUS_REFUSED,          400, "InvalidParameter",       "update the platform, or let the provider accept this status") \
+    X(TDX_MODULE_MISMATCH,         400, "InvalidParameter",       "use a TDX module that the vendor's TCB info lists") \
+    X(SIGNATURE,                   400, "InvalidParameter",       "make fresh evidence; this was altered")            \
+    X(PLATFORM_REFUSED,            400, "InvalidParameter",       "update or reconfigure the platform as the message says") \
+    X(NOT_BOUND,                   400, "InvalidParameter",       "put the SHA-256 of these data into the evidence before it is made") \
+    X(NONCE,                       400, "InvalidParameter",       "ask for a fresh challenge and use it once")        \
+    X(BAD_REQUEST,                 400, "InvalidParameter",       "see the API description for the members of this request") \
+    X(BAD_API_VERSION,             400, "InvalidParameter",       "add ?api-version=2022-08-01")                      \
+    X(POLICY_SYNTAX,               400, "PolicyParsingError",     "correct the policy at the place shown")            \
+    X(POLICY_DENIED,               400, "PolicyEvaluationError",  "meet the provider's policy, or let its owner change it") \
+    X(POLICY_EVALUATION,           400, "PolicyEvaluationError",  "let the policy's owner correct the rule that is named") \
+    X(INVALID_OPERATION,           400, "InvalidOperation",       "see the API description of this operation")        \
+    X(JSON_SYNTAX,                 400, "InvalidParameter",       "send well-formed JSON (RFC 8259), UTF-8, without duplicate members") \
+    X(EXPRESSION,                  400, "InvalidParameter",       "correct the JMESPath expression")                  \
+    X(UNAUTHORIZED,                401, "Unauthorized",           "send a valid bearer token of a principal that has the role") \
+    X(FORBIDDEN,                   403, "Forbidden",              "use a network path that the provider allows")      \
+    X(NOT_FOUND,                   404, "NotFound",               "check the host name and the path")                 \
+    X(RESOURCE_NOT_FOUND,          404, "ResourceNotFound",       "check the name of the resource")                   \
+    X(METHOD,                      405, "MethodNotAllowed",       "use a method that the Allow header names")         \
+    X(TIMEOUT,                     408, "RequestTimeout",         "send the request faster")                          \
+    X(CONFLICT,                    409, "Conflict",               "choose another name")                              \
+    X(TOO_LARGE,                   413, "RequestEntityTooLarge",  "send less; the limit is in the message")           \
+    X(TOO_MANY,                    429, "TooManyRequests",        "wait as long as Retry-After says")                 \
+    X(HEADERS_TOO_LARGE,           431, "RequestHeaderFieldsTooLarge", "send fewer or shorter headers")               \
+    X(INTERNAL,                    500, "InternalError",          "report this with the request id")                  \
+    X(NO_MEMORY,                   500, "InternalError",          "the request needed more memory than its budget")   \
+    X(COLLATERAL_MISSING,          503, "ServiceUnavailable",     "retry; the vendor's collateral could not be had yet") \
+    X(COLLATERAL_FORMAT,           503, "ServiceUnavailable",     "retry; the collateral on hand is damaged")         \
+    X(COLLATERAL_SIGNATURE,        503, "ServiceUnavailable",     "retry; the collateral on hand is not the vendor's") \
+    X(COLLATERAL_EXPIRED,          503, "ServiceUnavailable",     "retry; platform collateral is being refreshed")    \
+    X(STORE,                       503, "ServiceUnavailable",     "retry; the store does not answer")                 \
+    X(STORE_TAMPERED,              503, "ServiceUnavailable",     "tell the operator: a stored record was changed outside the service") \
+    X(UNAVAILABLE,                 503, "ServiceUnavailable",     "retry as Retry-After says")                        \
+    X(USAGE,                       400, "InvalidParameter",       "see the manual page")
+/* clang-format on */
+
+enum err_code {
+#define X(code, http, rest, hint) ERR_##code,
+    ERR_TABLE(X)
+#undef X
+};
+
+struct err {
+    enum err_code code;
+    char what[64]; /* which object: "SGX quote", "policy 4:17" */
+    char why[448]; /* the reason, with the values that decided it */
+};
+
+/* Records the first error and returns false: return err_set(e, ...). A NULL e is allowed. */
+bool err_set(struct err *e, enum err_code code, const char *what, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+
+/* ERR_NO_MEMORY for `what`. */
+bool err_memory(struct err *e, const char *what);
+
+const char *err_name(enum err_code code);      /* "QUOTE_SIGNATURE" */
+int err_http(enum err_code code);              /* 400 */
+const char *err_rest_code(enum err_code code); /* "InvalidParameter" */
+const char *err_hint(enum err_code code);
+
+/* "undecided" for 503 and 500, "refused" else. */
+bool err_is_undecided(enum err_code code);
+
+#endif

@@ -1,0 +1,95 @@
+/* evidence.c: what is the same for every kind. */
+#include "evidence/evidence.h"
+
+static const char *const status_names[TCB_STATUS_COUNT] = {
+    [TCB_OK] = "OK",
+    [TCB_SW_HARDENING_NEEDED] = "SW_HARDENING_NEEDED",
+    [TCB_CONFIGURATION_NEEDED] = "CONFIGURATION_NEEDED",
+    [TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED] = "CONFIGURATION_AND_SW_HARDENING_NEEDED",
+    [TCB_TD_RELAUNCH_ADVISED] = "TD_RELAUNCH_ADVISED",
+    [TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED] = "TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED",
+    [TCB_OUT_OF_DATE] = "OUT_OF_DATE",
+    [TCB_OUT_OF_DATE_CONFIGURATION_NEEDED] = "OUT_OF_DATE_CONFIGURATION_NEEDED",
+    [TCB_REVOKED] = "REVOKED",
+};
+
+const char *tcb_status_name(enum tcb_status s)
+{
+    return status_names[s];
+}
+
+bool tcb_status_find(struct bytes name, enum tcb_status *ret)
+{
+    for (size_t i = 0; i < TCB_STATUS_COUNT; i++)
+        if (bytes_equal_nocase(name, bytes_str(status_names[i]))) {
+            *ret = (enum tcb_status)i;
+            return true;
+        }
+    return false;
+}
+
+bool trust_has(const struct trust *t, struct bytes subject, struct bytes spki)
+{
+    for (size_t i = 0; t != NULL && i < t->count; i++)
+        if (bytes_equal(t->anchors[i].subject, subject) && bytes_equal(t->anchors[i].spki, spki))
+            return true;
+    return false;
+}
+
+struct settings settings_default(void)
+{
+    return (struct settings){
+        .accept_tcb = TCB_ACCEPT_DEFAULT,
+        .required_pcr_mask = 0xffffff,
+        .require_valid_aik_cert = true,
+    };
+}
+
+bool evidence_verify(const struct evidence_kind *kind, const struct evidence_input *in,
+                     const struct verify_env *env, struct claims *ret_claims, const char **ret_status,
+                     struct err *e)
+{
+    void *ev = NULL;
+    bool ok;
+
+    if (in->evidence.n > kind->max_size)
+        return err_set(e, ERR_TOO_LARGE, kind->name, "evidence has %zu bytes, at most %zu are accepted",
+                       in->evidence.n, kind->max_size);
+    if (!kind->parse(in, env->a, &ev, e))
+        return false;
+    ok = kind->verify(ev, env, e) && kind->bound(ev, in, env, e)
+        && kind->claims(ev, in, env, ret_claims, e) && attached_claims(in, ret_claims, e);
+    if (ret_status != NULL)
+        *ret_status = kind->status == NULL ? NULL : kind->status(ev);
+    if (ok && (ret_claims->failed || env->a->failed))
+        return err_memory(e, kind->name);
+    return ok;
+}
+
+static bool add_attached(const struct attached *d, const char *member, const char *claim, struct claims *ret,
+                         struct err *e)
+{
+    const struct json *j;
+    struct bytes text = d->data;
+    struct out o;
+
+    if (!d->present || d->type != DATA_JSON)
+        return true;
+    if (text.n > 0 && text.p[text.n - 1] == 0) /* a C string with its end: the SDKs' own sample data */
+        text.n--;
+    if (!json_parse(text, JSON_DEPTH, member, ret->a, &j, e))
+        return false;
+    if (j->type != JSON_OBJECT)
+        return err_set(e, ERR_BAD_REQUEST, member, "JSON is of type %s, an object is expected",
+                       json_type_name(j->type));
+    o = out_open(ret->a);
+    json_print(&o, j, true);
+    claims_json(ret, claim, CLAIM_TO_BOTH, out_view(&o));
+    return true;
+}
+
+bool attached_claims(const struct evidence_input *in, struct claims *ret, struct err *e)
+{
+    return add_attached(&in->runtime, "runtimeData", "x-ms-runtime", ret, e)
+        && add_attached(&in->init, "initTimeData", "x-ms-inittime", ret, e);
+}

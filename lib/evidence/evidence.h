@@ -1,0 +1,114 @@
+/* evidence.h: what every evidence kind offers, and what a verification is given.
+ *
+ * A kind is a row of functions. All are pure: time, trust, collateral and settings are arguments. */
+#ifndef AVOUCH_EVIDENCE_EVIDENCE_H
+#define AVOUCH_EVIDENCE_EVIDENCE_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/memo.h"
+#include "claims/claims.h"
+#include "crypto/cert.h"
+#include "evidence/check.h"
+#include "evidence/collateral.h"
+
+enum data_type {
+    DATA_BINARY,
+    DATA_JSON,
+};
+
+/* runtimeData or initTimeData of a request: the decoded bytes, or absent. */
+struct attached {
+    bool present;
+    enum data_type type;
+    struct bytes data;
+};
+
+struct evidence_input {
+    struct bytes evidence; /* the decoded evidence member */
+    struct attached runtime;
+    struct attached init;
+    struct bytes nonce;    /* empty: none */
+};
+
+/* Trust anchors that configuration adds: certificates, matched by subject name and public key. */
+struct trust {
+    const struct cert *anchors;
+    size_t count;
+    bool replace; /* only these; the vendors' embedded roots are not trusted */
+};
+/* Whether a certificate with this subject and key is among the configured anchors. */
+bool trust_has(const struct trust *t, struct bytes subject, struct bytes spki);
+
+/* Platform statuses of Intel's ladder (SGX, TDX): evidence-sgx section 5.1. */
+enum tcb_status {
+    TCB_OK,
+    TCB_SW_HARDENING_NEEDED,
+    TCB_CONFIGURATION_NEEDED,
+    TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED,
+    TCB_TD_RELAUNCH_ADVISED,
+    TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED,
+    TCB_OUT_OF_DATE,
+    TCB_OUT_OF_DATE_CONFIGURATION_NEEDED,
+    TCB_REVOKED,
+    TCB_STATUS_COUNT,
+};
+const char *tcb_status_name(enum tcb_status s); /* "SW_HARDENING_NEEDED" */
+bool tcb_status_find(struct bytes name, enum tcb_status *ret);
+#define TCB_ACCEPT_DEFAULT 0x3fu /* bit n accepts status n: everything but stale and revoked */
+
+/* What a tenant or an operator may choose; defaults by settings_default(). */
+struct settings {
+    uint32_t accept_tcb;          /* bits of enum tcb_status; REVOKED is never accepted */
+    int64_t expired_grace;        /* seconds that collateral may be past its nextUpdate; default 0 */
+    int64_t tcb_eval_number;      /* 0: the newest on hand; else exactly this one */
+    bool mix_eval_numbers;        /* TCB info and QE identity of different numbers */
+    bool extra_claims;            /* the service's own claims beside the recorded ones */
+    uint32_t required_pcr_mask;   /* TPM */
+    bool require_valid_aik_cert;  /* TPM */
+    bool allow_snp_v1;            /* SEV-SNP report version 1 */
+};
+struct settings settings_default(void);
+
+struct verify_env {
+    int64_t now; /* seconds since 1970 UTC */
+    const struct trust *trust;
+    const struct collateral *collateral;
+    const struct settings *settings;
+    struct memo *memo;     /* NULL: verify everything anew */
+    struct checks *checks; /* NULL: do not record */
+    struct arena *a;
+};
+
+struct evidence_kind {
+    const char *name;  /* last step of the URL: "SgxEnclave" */
+    const char *token; /* x-ms-attestation-type: "sgx" */
+    const char *member; /* of the request: "quote" */
+    size_t max_size;   /* larger evidence is refused unread */
+    /* Bytes to struct; *ret lives in the arena and points into in->evidence. */
+    bool (*parse)(const struct evidence_input *in, struct arena *a, void **ret, struct err *e);
+    /* Which collateral; pure, so that the front can ask before it sends the parcel. */
+    bool (*needs)(const void *ev, const struct settings *s, struct needs *ret, struct err *e);
+    bool (*verify)(void *ev, const struct verify_env *env, struct err *e);
+    /* Whether runtime and init-time data are bound by the evidence. */
+    bool (*bound)(void *ev, const struct evidence_input *in, const struct verify_env *env, struct err *e);
+    bool (*claims)(const void *ev, const struct evidence_input *in, const struct verify_env *env,
+                   struct claims *ret, struct err *e);
+    /* The platform status word of the specification, or NULL. After verify; also after a refusal. */
+    const char *(*status)(const void *ev);
+};
+
+/* Case-insensitive, aliases included (VbsEnclave, Vbs, AzureVM, CVM); NULL: unknown. */
+const struct evidence_kind *evidence_kind_find(struct bytes name);
+const struct evidence_kind *const *evidence_kinds(size_t *ret_count);
+
+/* parse, verify, bound, claims in one go, as core and CLI do. *ret_status may be NULL. */
+bool evidence_verify(const struct evidence_kind *kind, const struct evidence_input *in,
+                     const struct verify_env *env, struct claims *ret_claims, const char **ret_status,
+                     struct err *e) CHECKED;
+
+/* Claims x-ms-runtime and x-ms-inittime for JSON data (claims.md 1.3); refuses JSON that is no object.
+ * One NUL behind the text is part of the hash but not of the JSON. */
+bool attached_claims(const struct evidence_input *in, struct claims *ret, struct err *e) CHECKED;
+
+#endif
