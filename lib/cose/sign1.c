@@ -1,4 +1,5 @@
 /* sign1.c: see cose.h. */
+#include "base/out.h"
 #include "codec/cbor.h"
 #include "cose/cose.h"
 

@@ -30,7 +30,7 @@ struct auth {
 static bool block_parse(struct bytes in, struct block *ret, struct err *e)
 {
     struct cur c = cur_open(in);
-    struct block b;
+    struct block b = { .version = 0 };
 
     b.launch_digest = cur_take(&c, 48, "launch digest");
     b.family_id = cur_take(&c, 16, "family id");
@@ -124,8 +124,8 @@ bool snp_id_verify(struct bytes block, struct bytes auth, struct checks *list, s
                                            ERR_ID_BLOCK_SIGNATURE };
     AUTO_KEY id_key = NULL;
     AUTO_KEY author_key = NULL;
-    struct block b;
-    struct auth a;
+    struct block b = { .version = 0 };
+    struct auth a = { .reserved_set = false };
     struct snp_id id = { .has_author = false };
 
     if (!block_parse(block, &b, e) || !auth_parse(auth, &a, e) || !key_read(a.id_key, "ID key", &id_key, e)
@@ -159,7 +159,7 @@ bool snp_id_check(struct bytes block, const struct snp_id *id, const struct snp_
     static const struct rule policy = { "guest policy", "evidence-snp 3.2 check 7", ID_WHAT, ERR_ID_BLOCK_MISMATCH };
     static const uint8_t zero[48];
     struct bytes author_digest = id->has_author ? digest_bytes(&id->author_key_digest) : BYTES(zero);
-    struct block b;
+    struct block b = { .version = 0 };
 
     return block_parse(block, &b, e)
         && check_bytes(list, &key, digest_bytes(&id->id_key_digest), r->id_key_digest, e)

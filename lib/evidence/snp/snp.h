@@ -1,6 +1,6 @@
 /* snp.h: AMD SEV-SNP attestation reports: layout, certificates, comparisons, claims (evidence-snp).
  *
- * snp_kind() in snp.c ties the pieces together; other rooms (Azure guests, the explainer) use them singly. */
+ * evidence_snp in snp.c ties the pieces together; other rooms (Azure guests, the explainer) use them singly. */
 #ifndef AVOUCH_EVIDENCE_SNP_SNP_H
 #define AVOUCH_EVIDENCE_SNP_SNP_H
 
@@ -117,7 +117,8 @@ bool snp_id_check(struct bytes block, const struct snp_id *id, const struct snp_
 
 /* -- the evidence -- */
 
-struct snp_uvm; /* uvm.h */
+struct snp_uvm;    /* uvm.h */
+struct hcl_report; /* hcl.h */
 
 struct snp_evidence {
     struct snp_report report;
@@ -125,15 +126,13 @@ struct snp_evidence {
     size_t cert_count;
     struct bytes *uvm;  /* COSE_Sign1 endorsements as sent */
     size_t uvm_count;
-    bool has_hcl;       /* the report came inside an HCL report */
-    struct bytes hcl_runtime;
+    struct hcl_report *hcl; /* the report came inside one, or NULL */
     /* after verify */
     enum snp_line line;
     enum snp_signing_key key;
     struct snp_tcb reported;
     struct bytes csp_id;
     const struct snp_uvm *endorsed; /* the endorsement that fits, or NULL */
-    bool runtime_bound; /* after bound */
 };
 
 extern const struct evidence_kind evidence_snp;
