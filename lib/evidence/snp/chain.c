@@ -223,13 +223,22 @@ static bool ark_trusted(const struct cert *ark, enum snp_line line, const struct
         && bytes_is(bytes_part(ark->subject_cn, 4, ark->subject_cn.n), snp_line_name(line));
 }
 
-static struct snp_ca *ca_new(const struct cert *cert, const struct cert *ark)
+/* What the search for the issuer met: a key that signed the leaf, and whether memory ran out on the way. */
+struct search {
+    const struct verify_env *env;
+    enum snp_line line;
+    bool is_signed, no_memory;
+};
+
+static struct snp_ca *ca_new(const struct cert *cert, const struct cert *ark, struct search *s)
 {
     struct snp_ca *ca = calloc(1, sizeof(*ca) + cert->der.n + ark->der.n);
     struct err ignored = { .code = ERR_NONE };
 
-    if (ca == NULL)
+    if (ca == NULL) {
+        s->no_memory = true;
         return NULL;
+    }
     memcpy(ca->mem, cert->der.p, cert->der.n);
     memcpy(ca->mem + cert->der.n, ark->der.p, ark->der.n);
     if (cert_parse(bytes_of(ca->mem, cert->der.n), WHAT, &ca->cert, &ignored)
@@ -241,28 +250,29 @@ static struct snp_ca *ca_new(const struct cert *cert, const struct cert *ark)
 }
 
 /* `cert` with the anchor that issued it, or NULL. */
-static struct snp_ca *ca_under_ark(const struct cert *cert, const struct cert *ark)
+static struct snp_ca *ca_under_ark(const struct cert *cert, const struct cert *ark, struct search *s)
 {
     struct snp_ca *ca;
 
     if (!bytes_equal(cert->issuer, ark->subject) || cert->sig_alg != SIG_PS384)
         return NULL;
-    ca = ca_new(cert, ark);
+    ca = ca_new(cert, ark, s);
     if (ca != NULL && cert_signed_by(&ca->cert, ca->ark_key))
         return ca;
     ca_free(ca);
     return NULL;
 }
 
-static struct snp_ca *ca_under_anchor(const struct cert *cert, enum snp_line line, const struct verify_env *env)
+static struct snp_ca *ca_under_anchor(const struct cert *cert, struct search *s)
 {
+    const struct trust *t = s->env->trust;
     struct snp_ca *ca = NULL;
     struct cert ark;
 
-    if ((env->trust == NULL || !env->trust->replace) && decode_root(snp_roots[line].ark, env->a, &ark))
-        ca = ca_under_ark(cert, &ark);
-    for (size_t i = 0; ca == NULL && env->trust != NULL && i < env->trust->count; i++)
-        ca = ca_under_ark(cert, &env->trust->anchors[i]);
+    if ((t == NULL || !t->replace) && decode_root(snp_roots[s->line].ark, s->env->a, &ark))
+        ca = ca_under_ark(cert, &ark, s);
+    for (size_t i = 0; ca == NULL && t != NULL && i < t->count; i++)
+        ca = ca_under_ark(cert, &t->anchors[i], s);
     return ca;
 }
 
@@ -297,24 +307,23 @@ static void find_issuers(const struct snp_evidence *ev, const struct cert *leaf,
 }
 
 /* The CA whose key signed the leaf, up to an anchor; told apart: no such key, and a key without an anchor. */
-static struct snp_ca *issuer_verify(const struct snp_evidence *ev, const struct cert *leaf, enum snp_line line,
-                                    const struct verify_env *env, bool *ret_signed)
+static struct snp_ca *issuer_verify(const struct snp_evidence *ev, const struct cert *leaf, struct search *s)
 {
     struct candidates issuers = { .count = 0 };
 
-    *ret_signed = false;
-    find_issuers(ev, leaf, line, env, &issuers);
+    find_issuers(ev, leaf, s->line, s->env, &issuers);
     for (size_t i = 0; i < issuers.count; i++) {
         AUTO_KEY k = ca_key(&issuers.list[i]);
         struct snp_ca *ca;
 
         if (k == NULL || !cert_signed_by(leaf, k))
             continue;
-        *ret_signed = true;
-        ca = ca_under_anchor(&issuers.list[i], line, env);
+        s->is_signed = true;
+        ca = ca_under_anchor(&issuers.list[i], s);
         if (ca != NULL)
             return ca;
     }
+    s->no_memory |= s->env->a->failed;
     return NULL;
 }
 
@@ -349,13 +358,15 @@ static bool chain_anew(const struct snp_evidence *ev, const struct cert *cert, e
     static const struct rule sig = { "signature of the leaf certificate", "evidence-snp 3 step 5", WHAT,
                                      ERR_CERT_SIGNATURE };
     static const struct rule root = { "chain to AMD's root key", "evidence-snp 2.3", WHAT, ERR_UNTRUSTED_ROOT };
-    bool is_signed;
+    struct search s = { .env = env, .line = line };
 
     if (!is_pss(cert, env->checks, e))
         return false;
-    ret->ca = issuer_verify(ev, cert, line, env, &is_signed);
+    ret->ca = issuer_verify(ev, cert, &s);
     ret->own_ca = ret->ca != NULL;
-    if (!check_true(env->checks, &sig, is_signed, "made by the issuing CA's key",
+    if (ret->ca == NULL && s.no_memory)
+        return err_memory(e, WHAT);
+    if (!check_true(env->checks, &sig, s.is_signed, "made by the issuing CA's key",
                     arena_printf(env->a, "no certificate named '%.*s' verifies it", (int)cert->issuer_cn.n,
                                  (const char *)cert->issuer_cn.p), e)
         || !check_true(env->checks, &root, ret->own_ca, "an ARK of AMD or a configured anchor",
