@@ -140,6 +140,7 @@ static bool add_endorsements(struct collateral *c, struct bytes body, const char
     count = cur_u32le(&in, "count");
     for (size_t i = 0; i < ITEMS; i++)
         at[i] = cur_u32le(&in, "offset");
+    size = size < 4 * ITEMS ? 0 : size - 4 * ITEMS; /* the buffer begins with the table of offsets */
     data = cur_take(&in, size, "endorsements");
     if (!cur_close(&in, ERR_COLLATERAL_FORMAT, name, e))
         return false;
