@@ -106,25 +106,38 @@ static bool recognise(struct collateral *c, struct collateral_item *item, const 
     return err_set(e, ERR_COLLATERAL_FORMAT, name, "neither collateral JSON nor CRL nor certificate");
 }
 
+static bool push(struct collateral *c, const struct collateral_item *item)
+{
+    if (c->count == c->room) {
+        size_t room = c->room == 0 ? 16 : c->room * 2;
+        struct collateral_item *list = arena_many(c->a, room, struct collateral_item);
+
+        if (list == NULL)
+            return false;
+        if (c->count > 0)
+            memcpy(list, c->list, c->count * sizeof(*list));
+        c->list = list;
+        c->room = room;
+    }
+    c->list[c->count++] = *item;
+    return true;
+}
+
+bool collateral_join(struct collateral *c, const struct collateral *from)
+{
+    for (size_t i = 0; i < from->count; i++)
+        if (!push(c, &from->list[i]))
+            return false;
+    return true;
+}
+
 static bool add_one(struct collateral *c, struct bytes body, const char *name, struct err *e)
 {
     struct collateral_item item = { .body = body };
 
     if (!recognise(c, &item, name, e))
         return false;
-    if (c->count == c->room) {
-        size_t room = c->room == 0 ? 16 : c->room * 2;
-        struct collateral_item *list = arena_many(c->a, room, struct collateral_item);
-
-        if (list == NULL)
-            return err_memory(e, name);
-        if (c->count > 0)
-            memcpy(list, c->list, c->count * sizeof(*list));
-        c->list = list;
-        c->room = room;
-    }
-    c->list[c->count++] = item;
-    return true;
+    return push(c, &item) || err_memory(e, name);
 }
 
 /* Endorsements as Open Enclave stores them: a table of nine offsets, then the items (evidence-sgx 7.4). */

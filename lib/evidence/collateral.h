@@ -40,6 +40,8 @@ struct collateral {
 struct collateral collateral_open(struct arena *a);
 /* Recognises one file or answer and adds it. ERR_COLLATERAL_FORMAT: nothing that is known. */
 bool collateral_add(struct collateral *c, struct bytes body, const char *name, struct err *e) CHECKED;
+/* Adds the items of `from`; their bodies are not copied. */
+bool collateral_join(struct collateral *c, const struct collateral *from) CHECKED;
 const char *collateral_kind_name(enum collateral_kind kind);
 /* SHA-256 of the body into `to`. */
 void collateral_digest(const struct collateral_item *item, uint8_t to[32]);

@@ -176,8 +176,8 @@ static void aliases(struct claims *c)
             copy.use = CLAIM_TO_POLICY;
             claims_add(c, copy);
         }
-        claims_str(c, pass == 0 ? "$tee" : "tee", CLAIM_TO_POLICY, LIT("sgx"));
     }
+    claims_str(c, "$tee", CLAIM_TO_POLICY, LIT("sgx"));
 }
 
 /* The service's own claims (section 6.4): which TCB status was accepted is never silent to the policy,
