@@ -224,7 +224,9 @@ static struct jp_node *parse_bracket(struct parser *p, const struct jp_node *lef
         n->number = p->now.number;
         return advance(p) && match(p, JP_RBRACKET) ? n : NULL;
     }
-    if (!match(p, JP_STAR) || !match(p, JP_RBRACKET))
+    if (p->now.kind != JP_STAR)
+        return unexpected(p, "a number, ':' or '*'");
+    if (!advance(p) || !match(p, JP_RBRACKET))
         return NULL;
     return join(p, JP_N_LIST, left, parse_projected(p, powers[JP_STAR]));
 }

@@ -312,6 +312,7 @@ static bool read_condition(struct parser *p, struct condition *c)
     } while (accept(p, T_COMMA));
     if (!is(p, T_RBRACKET))
         return mismatched(p, "{',', ']'}", is(p, T_AND) ? "property conditions of one claim are joined by ','" : NULL);
+    c->place.length = p->now.place.at + 1 - c->place.at;
     advance(p);
     return true;
 }
