@@ -1,8 +1,6 @@
 /* corelink.c: connections to the core's workers: parcels out, answers in, in any order.
  *
  * A worker that goes away costs the requests that it had: they get 503 and may be sent again. */
-#include <poll.h>
-
 #include "front/front.h"
 
 #include "os/channel.h"

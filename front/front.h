@@ -11,6 +11,8 @@
 #include "os/config.h"
 #include "wire/wire.h"
 
+#include <poll.h>
+
 struct front;
 struct request;
 

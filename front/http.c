@@ -2,8 +2,6 @@
  *
  * The library runs inside our own loop: it gives a descriptor to wait for and is run when that is ready.
  * A request whose answer comes from the core is suspended and resumed; nothing here blocks. */
-#include <poll.h>
-
 #include "front/front.h"
 
 #include "crypto/hash.h"

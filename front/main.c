@@ -1,8 +1,6 @@
 /* main.c: the HTTP process: opens what it needs, closes its sandbox, loops.
  *
  * avouch-front CONFIG-FD LISTENER-FD CORE-WORKERS */
-#include <poll.h>
-
 #include "front/front.h"
 
 #include "crypto/hash.h"
