@@ -2,7 +2,11 @@
 #include "evidence/evidence.h"
 #include "evidence/snp/snp.h"
 
+extern const struct evidence_kind evidence_sgx, evidence_openenclave;
+
 static const struct evidence_kind *const kinds[] = {
+    &evidence_sgx,
+    &evidence_openenclave,
     &evidence_snp,
 };
 
@@ -20,7 +24,7 @@ const struct evidence_kind *evidence_kind_find(struct bytes name)
     for (size_t i = 0; i < COUNT(aliases); i++)
         if (bytes_equal_nocase(name, bytes_str(aliases[i].alias)))
             name = bytes_str(aliases[i].name);
-    for (size_t i = 0; i < COUNT(kinds) && kinds[i] != NULL; i++)
+    for (size_t i = 0; i < COUNT(kinds); i++)
         if (bytes_equal_nocase(name, bytes_str(kinds[i]->name)))
             return kinds[i];
     return NULL;
