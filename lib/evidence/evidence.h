@@ -87,6 +87,7 @@ struct settings {
     bool require_valid_aik_cert;  /* TPM */
     bool allow_snp_v1;            /* SEV-SNP report version 1 */
     struct snp_settings snp;
+    const struct tdx_profiles *tdx_profiles; /* NULL: the built-in list */
 };
 struct settings settings_default(void);
 
