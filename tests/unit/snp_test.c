@@ -590,7 +590,7 @@ static void vector_hcl(void **state)
 
 static struct bytes quote_bytes(struct arena *a, const struct json *j)
 {
-    struct bytes t, b;
+    struct bytes t, b = { NULL, 0 };
 
     if (json_is(j, JSON_ARRAY))
         return array_bytes(a, j);
