@@ -5,6 +5,7 @@
 #include "os/tls.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -318,6 +319,7 @@ int main(int argc, char **argv)
             break;
         case 'r':
             ready_fd = atoi(optarg);
+            (void)fcntl(ready_fd, F_SETFD, FD_CLOEXEC);
             break;
         case 'h':
             return usage(stdout);
