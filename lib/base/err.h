@@ -65,6 +65,12 @@
     X(NO_MEMORY,                   500, "InternalError",          "the request needed more memory than its budget")   \
     X(COLLATERAL_MISSING,          503, "ServiceUnavailable",     "retry; the vendor's collateral could not be had yet") \
     X(COLLATERAL_FORMAT,           503, "ServiceUnavailable",     "retry; the collateral on hand is damaged")         \
+    X(TCB_CHAIN_INVALID,           503, "ServiceUnavailable",     "retry; the collateral on hand is not signed by the vendor") \
+    X(TCB_SIGNER_REVOKED,          503, "ServiceUnavailable",     "retry; the vendor revoked the signer of the collateral on hand") \
+    X(TCB_INFO_SIGNATURE,          503, "ServiceUnavailable",     "retry; the collateral on hand was altered")        \
+    X(QE_IDENTITY_SIGNATURE,       503, "ServiceUnavailable",     "retry; the collateral on hand was altered")        \
+    X(CRL_INVALID,                 503, "ServiceUnavailable",     "retry; the revocation list on hand is not the vendor's") \
+    X(CRL_EXPIRED,                 503, "ServiceUnavailable",     "retry; the revocation list is being refreshed")    \
     X(COLLATERAL_SIGNATURE,        503, "ServiceUnavailable",     "retry; the collateral on hand is not the vendor's") \
     X(COLLATERAL_EXPIRED,          503, "ServiceUnavailable",     "retry; platform collateral is being refreshed")    \
     X(STORE,                       503, "ServiceUnavailable",     "retry; the store does not answer")                 \

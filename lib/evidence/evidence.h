@@ -63,7 +63,7 @@ struct settings {
     int64_t expired_grace;        /* seconds that collateral may be past its nextUpdate; default 0 */
     int64_t tcb_eval_number;      /* 0: the newest on hand; else exactly this one */
     bool mix_eval_numbers;        /* TCB info and QE identity of different numbers */
-    bool extra_claims;            /* the service's own claims beside the recorded ones */
+    bool extra_claims;            /* the service's own claims in tokens, beside the recorded ones */
     uint32_t required_pcr_mask;   /* TPM */
     bool require_valid_aik_cert;  /* TPM */
     bool allow_snp_v1;            /* SEV-SNP report version 1 */
