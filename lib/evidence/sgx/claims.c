@@ -71,8 +71,8 @@ static bool digest_is(const struct verify_env *env, const struct rule *r, struct
 static bool custom_claims_bound(const struct sgx_evidence *x, const struct evidence_input *in, const struct verify_env *env,
                                 struct err *e)
 {
-    const struct rule claims = { "custom claims are bound", "evidence-sgx 7.3", "custom claims", ERR_NOT_BOUND };
-    const struct rule same = { "runtimeData is the custom claims buffer", "evidence-sgx 6.2", "runtimeData", ERR_NOT_BOUND };
+    const struct rule claims = { "custom claims are bound", "Open Enclave custom claims", "custom claims", ERR_NOT_BOUND };
+    const struct rule same = { "runtimeData is the custom claims buffer", "binding of attached data", "runtimeData", ERR_NOT_BOUND };
 
     return digest_is(env, &claims, x->custom_claims, x->body.report_data, e)
         && (!in->runtime.present || check_bytes(env->checks, &same, x->custom_claims, in->runtime.data, e));
@@ -80,10 +80,10 @@ static bool custom_claims_bound(const struct sgx_evidence *x, const struct evide
 
 bool sgx_evidence_bound(void *ev, const struct evidence_input *in, const struct verify_env *env, struct err *e)
 {
-    const struct rule runtime = { "runtimeData is bound", "evidence-sgx 6.2", "runtimeData", ERR_NOT_BOUND };
-    const struct rule rest = { "second half of the report data", "evidence-sgx 6.2", "runtimeData", ERR_NOT_BOUND };
-    const struct rule kss = { "enclave has KSS for initTimeData", "evidence-sgx 6.2", "initTimeData", ERR_NOT_BOUND };
-    const struct rule init = { "initTimeData is bound", "evidence-sgx 6.2", "initTimeData", ERR_NOT_BOUND };
+    const struct rule runtime = { "runtimeData is bound", "binding of attached data", "runtimeData", ERR_NOT_BOUND };
+    const struct rule rest = { "second half of the report data", "binding of attached data", "runtimeData", ERR_NOT_BOUND };
+    const struct rule kss = { "enclave has KSS for initTimeData", "binding of attached data", "initTimeData", ERR_NOT_BOUND };
+    const struct rule init = { "initTimeData is bound", "binding of attached data", "initTimeData", ERR_NOT_BOUND };
     const struct sgx_evidence *x = ev;
     bool has_kss = (x->body.flags & SGX_FLAG_KSS) != 0;
 

@@ -440,7 +440,7 @@ static bool window(struct intel_judge *j, const struct verify_env *env, const ch
 static bool not_listed(const struct verify_env *env, const char *name, enum err_code code, const struct revocation *crl,
                        const struct cert *c, struct err *e)
 {
-    const struct rule r = { name, "evidence-sgx 3.5", name, code };
+    const struct rule r = { name, "RFC 5280 section 6.3; SGX verification step 3", name, code };
     bool listed = crl_lists(&crl->crl, c->serial);
 
     if (!listed && env->checks == NULL)
@@ -452,8 +452,8 @@ static bool not_listed(const struct verify_env *env, const char *name, enum err_
 /* Step 3: both CRLs, by the chain that they belong to. */
 static bool revocations(const struct pck_chain *chain, const struct verify_env *env, struct intel_judge *j, struct err *e)
 {
-    const struct rule root_rule = { "root CA CRL signature", "evidence-sgx 5 step 3", "root CA CRL", ERR_CRL_INVALID };
-    const struct rule pck_rule = { "PCK CRL signature", "evidence-sgx 5 step 3", "PCK CRL", ERR_CRL_INVALID };
+    const struct rule root_rule = { "root CA CRL signature", "SGX verification step 3", "root CA CRL", ERR_CRL_INVALID };
+    const struct rule pck_rule = { "PCK CRL signature", "SGX verification step 3", "PCK CRL", ERR_CRL_INVALID };
     int64_t grace = env->settings->expired_grace;
 
     j->root_crl = crl_get(j, j->choice.root_crl, chain->root_key, chain->intermediate.issuer, "root CA CRL", env, e);
@@ -461,9 +461,9 @@ static bool revocations(const struct pck_chain *chain, const struct verify_env *
         return false;
     j->pck_crl = crl_get(j, j->choice.pck_crl, chain->intermediate_key, chain->intermediate.subject, "PCK CRL", env, e);
     return check_step(env->checks, &pck_rule, j->pck_crl != NULL, "verifies with the intermediate's key", e)
-        && window(j, env, "root CA CRL validity", "evidence-sgx 3.5", ERR_CRL_EXPIRED, j->root_crl->crl.this_update,
+        && window(j, env, "root CA CRL validity", "RFC 5280 section 6.3; SGX verification step 3", ERR_CRL_EXPIRED, j->root_crl->crl.this_update,
                   j->root_crl->crl.next_update, grace, e)
-        && window(j, env, "PCK CRL validity", "evidence-sgx 3.5", ERR_CRL_EXPIRED, j->pck_crl->crl.this_update,
+        && window(j, env, "PCK CRL validity", "RFC 5280 section 6.3; SGX verification step 3", ERR_CRL_EXPIRED, j->pck_crl->crl.this_update,
                   j->pck_crl->crl.next_update, grace, e)
         && not_listed(env, "intermediate CA not revoked", ERR_INTERMEDIATE_REVOKED, j->root_crl, &chain->intermediate, e)
         && not_listed(env, "PCK certificate not revoked", ERR_PCK_REVOKED, j->pck_crl, &chain->leaf, e);
@@ -479,19 +479,19 @@ static bool statement_check(const struct statement *st, const char *name, int64_
 
     if (signer == NULL || root == NULL || validity == NULL || not_revoked == NULL)
         return err_memory(e, name);
-    return window(j, env, signer, "evidence-sgx 5 step 4", ERR_COLLATERAL_EXPIRED, st->signer.not_before, st->signer.not_after, 0, e)
+    return window(j, env, signer, "SGX verification step 4", ERR_COLLATERAL_EXPIRED, st->signer.not_before, st->signer.not_after, 0, e)
         && (!st->has_root
-            || window(j, env, root, "evidence-sgx 5 step 4", ERR_COLLATERAL_EXPIRED, st->root.not_before, st->root.not_after, 0, e))
+            || window(j, env, root, "SGX verification step 4", ERR_COLLATERAL_EXPIRED, st->root.not_before, st->root.not_after, 0, e))
         && not_listed(env, not_revoked, ERR_TCB_SIGNER_REVOKED, j->root_crl, &st->signer, e)
-        && window(j, env, validity, "evidence-sgx 5 steps 5, 6", ERR_COLLATERAL_EXPIRED, issue, next, env->settings->expired_grace, e);
+        && window(j, env, validity, "SGX verification steps 5, 6", ERR_COLLATERAL_EXPIRED, issue, next, env->settings->expired_grace, e);
 }
 
 bool intel_judge_make(const struct pck_chain *chain, bool tdx, const struct verify_env *env,
                       struct intel_judge *ret, struct err *e)
 {
-    const struct rule chosen = { "collateral on hand", "evidence-sgx 4.7", "collateral", ERR_COLLATERAL_MISSING };
-    const struct rule tcb_rule = { "TCB info signature", "evidence-sgx 5 step 5", "TCB info", ERR_TCB_INFO_SIGNATURE };
-    const struct rule qe_rule = { "QE identity signature", "evidence-sgx 5 step 6", "QE identity", ERR_QE_IDENTITY_SIGNATURE };
+    const struct rule chosen = { "collateral on hand", "SGX verification steps 3 to 6", "collateral", ERR_COLLATERAL_MISSING };
+    const struct rule tcb_rule = { "TCB info signature", "SGX verification step 5", "TCB info", ERR_TCB_INFO_SIGNATURE };
+    const struct rule qe_rule = { "QE identity signature", "SGX verification step 6", "QE identity", ERR_QE_IDENTITY_SIGNATURE };
     struct intel_judge j = { 0 };
 
     if (!check_step(env->checks, &chosen, intel_choose(chain, tdx, env, &j.choice, e), "TCB info, QE identity and both CRLs", e))

@@ -4,7 +4,7 @@
 #include "codec/pem.h"
 
 #define WHAT "SGX quote"
-#define STEP(n) "evidence-sgx 5 step " #n
+#define STEP(n) "SGX verification step " #n
 
 /* -- step 2: the PCK chain, embedded or from the certificates at hand -- */
 
@@ -151,7 +151,8 @@ static bool qe_vouches(const struct quote *q, const struct pck_chain *chain, con
     d = hash_parts(HASH_SHA256, bound, COUNT(bound));
     return check_true(env->checks, &sig_rule, ok, "a signature by the PCK key", ok ? "verifies" : "does not verify", e)
         && check_bytes(env->checks, &data_rule, digest_bytes(&d), bytes_part(data, 0, 32), e)
-        && check_true(env->checks, &rest_rule, bytes_all_zero(bytes_part(data, 32, 32)), "32 zero bytes", "another value", e);
+        && check_true(env->checks, &rest_rule, bytes_all_zero(bytes_part(data, 32, 32)), "32 zero bytes",
+                      bytes_all_zero(bytes_part(data, 32, 32)) ? "32 zero bytes" : "other bytes", e);
 }
 
 /* -- steps 10 to 12: the quoting enclave is the one that Intel names -- */
@@ -291,7 +292,7 @@ enum tcb_status tcb_converge(enum level_status platform, enum level_status qe)
 
 bool tcb_status_accepted(enum tcb_status s, const struct verify_env *env, const char *what, struct err *e)
 {
-    const struct rule r = { "platform status is accepted", "evidence-sgx 5.1", what, ERR_TCB_STATUS_REFUSED };
+    const struct rule r = { "platform status is accepted", "SGX verification step 15", what, ERR_TCB_STATUS_REFUSED };
     struct out o = out_open(env->a);
     bool ok = s != TCB_REVOKED && (env->settings->accept_tcb >> s & 1) != 0;
 
