@@ -53,9 +53,9 @@ bool policy_file(const char *path, struct arena *a, struct bytes *ret_text, stru
     return ok;
 }
 
-/* Compiles and tells problems: on stderr, or into ret_diag for --json. */
-static bool load(const struct policy_args *args, struct arena *a, struct policy **ret, struct policy_diagnostics *d,
-                 struct err *e)
+/* Compiles and tells problems: on stderr, or in *d for --json. Warnings are for `check`: others want the result. */
+static bool load(const struct policy_args *args, bool warnings, struct arena *a, struct policy **ret,
+                 struct policy_diagnostics *d, struct err *e)
 {
     struct bytes text;
     struct out o = out_open(a);
@@ -65,7 +65,7 @@ static bool load(const struct policy_args *args, struct arena *a, struct policy 
     if (!policy_file(args->files[0], a, &text, e))
         return false;
     ok = policy_compile(text, type_of(args), ret, d, e);
-    if (!args->json) {
+    if (!args->json && (!ok || warnings)) {
         policy_diagnostics_print(d, args->files[0], &o);
         if (out_ok(&o))
             fprintf(stderr, "%.*s", (int)out_view(&o).n, (const char *)out_view(&o).p);
@@ -86,7 +86,7 @@ static int check(const struct policy_args *args, struct arena *a)
     struct policy *p = NULL;
     struct policy_diagnostics d;
     struct err e = { 0 };
-    bool ok = load(args, a, &p, &d, &e);
+    bool ok = load(args, true, a, &p, &d, &e);
 
     if (!ok && e.code != ERR_POLICY_SYNTAX)
         return cli_error(&e);
@@ -189,7 +189,7 @@ static int eval(const struct policy_args *args, struct arena *a)
 
     if (args->claims == NULL)
         return cli_usage("avouch policy eval: --claims FILE is needed\n");
-    if (!load(args, a, &p, &d, &e)) {
+    if (!load(args, false, a, &p, &d, &e)) {
         if (args->json && e.code == ERR_POLICY_SYNTAX)
             cli_error(&e);
         return not_loaded(&e);
@@ -224,7 +224,7 @@ static int format(const struct policy_args *args, struct arena *a)
     struct err e = { 0 };
     struct out o = out_open(a);
 
-    if (!load(args, a, &p, &d, &e))
+    if (!load(args, false, a, &p, &d, &e))
         return not_loaded(&e);
     if (has_comment(policy_text(p)))
         fputs("avouch: comments are not kept\n", stderr);
@@ -259,7 +259,7 @@ static int wrap(const struct policy_args *args, struct arena *a)
     struct policy_diagnostics d;
     struct err e = { 0 };
 
-    if (!load(args, a, &p, &d, &e))
+    if (!load(args, false, a, &p, &d, &e))
         return not_loaded(&e);
     cli_print_line(policy_wrap(policy_text(p), a));
     policy_free(p);
@@ -278,7 +278,7 @@ static int sign(const struct policy_args *args, struct arena *a)
         return cli_usage("avouch policy sign: --key KEY.pem and --cert CERTS.pem are needed\n");
     if (!read_file(args->key, a, &key, &e) || !read_file(args->cert, a, &cert, &e))
         return EXIT_USAGE;
-    if (!load(args, a, &p, &d, &e))
+    if (!load(args, false, a, &p, &d, &e))
         return not_loaded(&e);
     ok = policy_sign(policy_text(p), key, cert, args->alg, a, &jws, &e);
     policy_free(p);
