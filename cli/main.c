@@ -11,9 +11,9 @@ static const struct command {
     { "verify", cmd_verify, "verify evidence and show every check that was made" },
     { "explain", cmd_explain, "print any evidence field by field" },
     { "attest", cmd_attest, "send evidence to a service and print the token" },
-    /*{ "token", cmd_token, "decode or verify a token" },*/
-    /*{ "policy", cmd_policy, "check, evaluate, format, hash, wrap, sign, compare policies" },
-    { "jmespath", cmd_jmespath, "evaluate a JMESPath expression" },*/
+    { "token", cmd_token, "decode or verify a token" },
+    { "policy", cmd_policy, "check, evaluate, format, hash, wrap, sign, compare policies" },
+    { "jmespath", cmd_jmespath, "evaluate a JMESPath expression" },
 };
 
 static int help(FILE *to)

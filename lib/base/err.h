@@ -97,6 +97,8 @@
     X(POLICY_SYNTAX,               400, "PolicyParsingError",     "correct the policy at the place shown")            \
     X(POLICY_DENIED,               400, "PolicyEvaluationError",  "meet the provider's policy, or let its owner change it") \
     X(POLICY_EVALUATION,           400, "PolicyEvaluationError",  "let the policy's owner correct the rule that is named") \
+    X(SIGNER_SIGNATURE,            400, "InvalidParameter",       "sign again with the key of the certificate that the token carries") \
+    X(SIGNER_CHAIN,                400, "InvalidParameter",       "put the signer's certificates into x5c, up to a self-signed CA") \
     X(INVALID_OPERATION,           400, "InvalidOperation",       "see the API description of this operation")        \
     X(JSON_SYNTAX,                 400, "InvalidParameter",       "send well-formed JSON (RFC 8259), UTF-8, without duplicate members") \
     X(EXPRESSION,                  400, "InvalidParameter",       "correct the JMESPath expression")                  \

@@ -111,6 +111,7 @@ struct policy_trace policy_trace_open(struct arena *a);
 /* {"decision","rules":[{"section","line","rule","fired","conditions":[...],"made":[...]}],"decisive":n}.
  * Values of claims are cut to 256 characters (section 12). */
 struct bytes policy_trace_json(const struct policy_trace *t, struct arena *a);
+struct bytes policy_trace_rules_json(const struct policy_trace *t, struct arena *a); /* only the array */
 void policy_trace_print(const struct policy_trace *t, struct out *o);
 /* A few lines: which rule decided and, with `values`, which claims stopped it. */
 const char *policy_trace_summary(const struct policy_trace *t, bool values, struct arena *a);

@@ -238,19 +238,25 @@ static const char *decision_name(enum policy_decision d)
     return names[d];
 }
 
+struct bytes policy_trace_rules_json(const struct policy_trace *t, struct arena *a)
+{
+    struct jarr rules = jarr_open(a);
+
+    for (const struct trace_rule *r = t->first; r != NULL; r = r->next)
+        jarr_raw(&rules, rule_json(r, a));
+    return jarr_close(&rules);
+}
+
 struct bytes policy_trace_json(const struct policy_trace *t, struct arena *a)
 {
     struct jobj o = jobj_open(a);
-    struct jarr rules = jarr_open(a);
     int64_t number = 0;
 
     jobj_text(&o, "decision", decision_name(t->decision));
-    for (const struct trace_rule *r = t->first; r != NULL; r = r->next, number++) {
-        jarr_raw(&rules, rule_json(r, a));
+    for (const struct trace_rule *r = t->first; r != NULL; r = r->next, number++)
         if (r == t->decisive)
             jobj_int(&o, "decisive", number);
-    }
-    jobj_json(&o, "rules", jarr_close(&rules));
+    jobj_json(&o, "rules", policy_trace_rules_json(t, a));
     if (t->cut)
         jobj_bool(&o, "cut", true);
     return jobj_print(&o, false);
