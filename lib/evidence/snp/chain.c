@@ -366,10 +366,10 @@ static bool chain_anew(const struct snp_evidence *ev, const struct cert *cert, e
     ret->own_ca = ret->ca != NULL;
     if (ret->ca == NULL && s.no_memory)
         return err_memory(e, WHAT);
-    if (!check_true(env->checks, &sig, s.is_signed, "made by the issuing CA's key",
+    if (!check_fact(env->checks, &sig, s.is_signed, "made by the issuing CA's key",
                     arena_printf(env->a, "no certificate named '%.*s' verifies it", (int)cert->issuer_cn.n,
                                  (const char *)cert->issuer_cn.p), e)
-        || !check_true(env->checks, &root, ret->own_ca, "an ARK of AMD or a configured anchor",
+        || !check_fact(env->checks, &root, ret->own_ca, "an ARK of AMD or a configured anchor",
                        "the CA was issued by another root", e))
         return false;
     ret->leaf = leaf_new(cert, line, ret->ca, env->checks, e);
@@ -474,8 +474,8 @@ static bool check_revoked(struct snp_chain *c, const struct verify_env *env, str
         check_skip(env->checks, &missing, use == CRL_OFF ? "turned off" : "none is on hand, none is required");
         return true;
     }
-    return check_true(env->checks, &missing, seen > 0, "a list of the ARK", "none is on hand", e)
-        && check_true(env->checks, &genuine, found, "made by the ARK", "no list on hand verifies", e)
+    return check_fact(env->checks, &missing, seen > 0, "a list of the ARK", "none is on hand", e)
+        && check_fact(env->checks, &genuine, found, "made by the ARK", "no list on hand verifies", e)
         && check_window(env->checks, &current, crl.this_update, crl.has_next_update ? crl.next_update : INT64_MIN,
                         env->now, e)
         && check_true(env->checks, &revoked, !crl_lists(&crl, c->ca->cert.serial), "its serial number is not listed",

@@ -74,7 +74,7 @@ bool hcl_check(const struct hcl_report *h, enum hcl_report_type type, struct byt
 
     return check_uint(list, &kind, type, h->report_type, e)
         && check_bytes(list, &bound, digest_bytes(&d), bytes_part(report_data, 0, d.n), e)
-        && check_true(list, &tail, bytes_all_zero(bytes_part(report_data, d.n, report_data.n)), "zero bytes",
+        && check_fact(list, &tail, bytes_all_zero(bytes_part(report_data, d.n, report_data.n)), "zero bytes",
                       "a byte that is not zero", e);
 }
 

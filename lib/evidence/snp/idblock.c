@@ -129,12 +129,12 @@ bool snp_id_verify(struct bytes block, struct bytes auth, struct checks *list, s
     struct snp_id id = { .has_author = false };
 
     if (!block_parse(block, &b, e) || !auth_parse(auth, &a, e) || !key_read(a.id_key, "ID key", &id_key, e)
-        || !check_true(list, &by_id, signed_by(id_key, block, a.id_sig), "signed by the ID key",
+        || !check_fact(list, &by_id, signed_by(id_key, block, a.id_sig), "signed by the ID key",
                        "another key's or none", e))
         return false;
     if (a.author_algo != 0) {
         if (!key_read(a.author_key, "author key", &author_key, e)
-            || !check_true(list, &by_author, signed_by(author_key, a.id_key, a.author_sig), "signed by the author key",
+            || !check_fact(list, &by_author, signed_by(author_key, a.id_key, a.author_sig), "signed by the author key",
                            "another key's or none", e))
             return false;
         id.has_author = true;

@@ -145,7 +145,7 @@ static bool check_key_info(const struct snp_report *r, struct checks *list, stru
     char actual[24];
 
     snprintf(actual, sizeof(actual), "key info 0x%08" PRIx32, r->key_info);
-    return check_true(list, &none, key != SNP_KEY_NONE, "signed by VCEK or VLEK", "signing key 7 (none)", e)
+    return check_fact(list, &none, key != SNP_KEY_NONE, "signed by VCEK or VLEK", "signing key 7 (none)", e)
         && check_true(list, &known, r->key_info >> 5 == 0 && (key == SNP_VCEK || key == SNP_VLEK),
                       "0 (VCEK) or 1 (VLEK), bits 5 to 31 zero", actual, e);
 }
@@ -158,7 +158,7 @@ static bool check_vmpl(const struct snp_report *r, struct checks *list, struct e
     char actual[16];
 
     snprintf(actual, sizeof(actual), "%" PRIu32, r->vmpl);
-    return check_true(list, &guest, r->vmpl != UINT32_MAX, "VMPL 0 to 3", "0xffffffff, the host's own request", e)
+    return check_fact(list, &guest, r->vmpl != UINT32_MAX, "VMPL 0 to 3", "0xffffffff, the host's own request", e)
         && check_true(list, &range, r->vmpl <= 3, "0 to 3", actual, e);
 }
 
@@ -172,7 +172,7 @@ bool snp_report_check(const struct snp_report *r, bool allow_v1, struct checks *
 
     if (!check_version(r, allow_v1, list, e) || !check_uint(list, &algo, 1, r->signature_algo, e)
         || !check_policy(r, list, e) || !check_key_info(r, list, e)
-        || !check_true(list, &tail, bytes_all_zero(bytes_part(r->raw, 0x330, SNP_REPORT_SIZE - 0x330)),
+        || !check_fact(list, &tail, bytes_all_zero(bytes_part(r->raw, 0x330, SNP_REPORT_SIZE - 0x330)),
                        "368 zero bytes", "a byte that is not zero", e))
         return false;
     if (r->signed_reserved_set)

@@ -103,7 +103,7 @@ static bool runtime_bound(const struct snp_evidence *ev, const struct evidence_i
     d = sha256(in->runtime.data);
     return check_bytes(env->checks, &same, digest_bytes(&d), bytes_part(ev->report.report_data, 0, 32), e)
         && (env->settings->snp.allow_nonzero_tail
-            || check_true(env->checks, &tail, bytes_all_zero(bytes_part(ev->report.report_data, 32, 32)), "32 zero bytes",
+            || check_fact(env->checks, &tail, bytes_all_zero(bytes_part(ev->report.report_data, 32, 32)), "32 zero bytes",
                           "a byte that is not zero", e));
 }
 

@@ -37,7 +37,7 @@ static bool check_signature(const struct snp_report *r, const struct snp_leaf *l
     uint8_t raw[96];
     bool ok = snp_report_signature(r, raw) && key_verify(leaf->key, SIG_ES384, SIG_RAW, r->signed_part, BYTES(raw));
 
-    return check_true(env->checks, &rule, ok, "made by the key of the certificate",
+    return check_fact(env->checks, &rule, ok, "made by the key of the certificate",
                       "another key's signature, or another report's", e);
 }
 
@@ -61,9 +61,9 @@ static bool check_chip(const struct snp_report *r, const struct snp_leaf *leaf, 
         check_skip(env->checks, &masked, "masked, and the settings accept that");
         return true;
     }
-    return check_true(env->checks, &masked, !zero, "an id that is not zero", "masked by the host", e)
+    return check_fact(env->checks, &masked, !zero, "the id of the chip", "masked by the host", e)
         && check_bytes(env->checks, &same, leaf->hwid, bytes_part(r->chip_id, 0, n), e)
-        && check_true(env->checks, &rest, bytes_all_zero(bytes_part(r->chip_id, n, 64 - n)), "zero bytes",
+        && check_fact(env->checks, &rest, bytes_all_zero(bytes_part(r->chip_id, n, 64 - n)), "zero bytes",
                       "a byte that is not zero", e);
 }
 
@@ -152,10 +152,10 @@ static bool check_guest_policy(const struct snp_report *r, const struct verify_e
         check_skip(env->checks, &abi, "the policy asks for a newer ABI than the firmware has");
     if ((r->policy & SNP_POLICY_DEBUG) != 0 && !env->settings->snp.refuse_debug)
         check_skip(env->checks, &debug, "it is on; left to the policy by the claim is-debuggable");
-    else if (!check_true(env->checks, &debug, (r->policy & SNP_POLICY_DEBUG) == 0, "off", "on", e))
+    else if (!check_fact(env->checks, &debug, (r->policy & SNP_POLICY_DEBUG) == 0, "off", "on", e))
         return false;
-    return check_true(env->checks, &agent, !has_agent || (r->policy & SNP_POLICY_MIGRATE_MA) != 0,
-                      "none, since the policy forbids one", "a migration agent's report id", e);
+    return check_fact(env->checks, &agent, !has_agent || (r->policy & SNP_POLICY_MIGRATE_MA) != 0,
+                      "absent, or allowed by the policy", "present and not allowed", e);
 }
 
 static bool verify_with(struct snp_evidence *ev, const struct snp_leaf *leaf, const struct verify_env *env,

@@ -62,7 +62,7 @@ static bool tdx_bound(void *ev, const struct evidence_input *in, const struct ve
     if (in->runtime.present) {
         d = sha256(in->runtime.data);
         if (!check_bytes(env->checks, &runtime, digest_bytes(&d), bytes_part(td->report_data, 0, 32), e)
-            || !check_true(env->checks, &tail, bytes_all_zero(bytes_part(td->report_data, 32, 32)), "32 zero bytes",
+            || !check_fact(env->checks, &tail, bytes_all_zero(bytes_part(td->report_data, 32, 32)), "32 zero bytes",
                            "a byte that is not zero", e))
             return false;
     }
