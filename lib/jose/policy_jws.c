@@ -30,6 +30,11 @@ static bool unquote(struct bytes *body, struct arena *a, struct err *e)
     return true;
 }
 
+bool policy_body_is_text(struct bytes body)
+{
+    return bytes_equal_nocase(bytes_part(trim(body), 0, 7), LIT("version"));
+}
+
 /* -- the signer -- */
 
 static void take_key(struct signed_request *r, struct jwk *k)

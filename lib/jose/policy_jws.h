@@ -24,6 +24,9 @@ struct signed_request {
 bool signed_request_open(struct bytes body, int64_t now, struct arena *a, struct signed_request *ret, struct err *e) CHECKED;
 void signed_request_done(struct signed_request *r);
 
+/* Whether a body is a policy in the clear rather than a JWS: it begins with "version". AAD mode takes it (section 6.2). */
+bool policy_body_is_text(struct bytes body);
+
 /* The base64url text in the member AttestationPolicy, decoded. *ret_empty: the payload is empty, "", null or {}: a reset.
  * ERR_INVALID_OPERATION where the member is missing or no base64url (section 6.2 step 7). */
 bool policy_of_request(const struct signed_request *r, struct arena *a, struct bytes *ret_text, bool *ret_empty,

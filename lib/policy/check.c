@@ -14,6 +14,8 @@ struct checker {
 static void problem(struct checker *c, enum problem_code code, struct place at, const char *message,
                     const char *expected, const char *suggestion)
 {
+    if (problems_full(c->p))
+        return;
     c->p->rule = problem_printf(c->p, "policy > %s > claimRule%s", section_rules[c->section], c->where);
     problem_add(c->p, code, at, (struct problem_text){ message, expected, suggestion });
 }
@@ -41,7 +43,7 @@ static void use_name(struct checker *c, struct bytes name, struct place at, unsi
     const char *names[MAX_CONDITIONS], *near;
     char *copy;
 
-    if (find_slot(c, name, ret_slot))
+    if (find_slot(c, name, ret_slot) || problems_full(c->p))
         return;
     for (unsigned i = 0; i < c->bound; i++) {
         copy = arena_str(c->p->d.a, c->names[i]);
@@ -323,7 +325,7 @@ void policy_check(struct policy *policy, struct problems *problems)
     policy->configuration = claims_open(&policy->a);
     for (int s = 0; s < SECTION_COUNT; s++) {
         c.section = (enum section)s;
-        for (struct rule *r = policy->sections[s].first; r != NULL; r = r->next)
+        for (struct rule *r = policy->sections[s].first; r != NULL && !problems_full(problems); r = r->next)
             check_rule(&c, r);
     }
 }

@@ -28,6 +28,20 @@ bool run_memory(struct run *r)
     return err_memory(r->e, "policy evaluation");
 }
 
+static struct place place_now(const struct run *r)
+{
+    return r->rule == NULL ? (struct place){ .line = 1, .column = 1 } : r->rule->place;
+}
+
+void *run_temp(struct run *r, size_t count, size_t size)
+{
+    void *p = arena_array(&r->temp, count, size);
+
+    if (p == NULL)
+        run_fail(r, place_now(r), "budget", "the rule needs more memory than it may take");
+    return p;
+}
+
 bool run_spend(struct run *r, uint64_t n)
 {
     if (r->steps > n) {
@@ -35,8 +49,7 @@ bool run_spend(struct run *r, uint64_t n)
         return true;
     }
     r->steps = 0;
-    return run_fail(r, r->rule == NULL ? (struct place){ .line = 1, .column = 1 } : r->rule->place, "budget",
-                    "the evaluation needs more steps than it may take");
+    return run_fail(r, place_now(r), "budget", "the evaluation needs more steps than it may take");
 }
 
 bool run_made(struct run *r, struct place at, size_t n)
@@ -51,10 +64,10 @@ bool run_made(struct run *r, struct place at, size_t n)
 
 static bool single(struct run *r, struct value v, struct value_set *ret)
 {
-    struct value *list = arena_new(r->a, struct value);
+    struct value *list = run_many(r, 1, struct value);
 
     if (list == NULL)
-        return run_memory(r);
+        return false;
     *list = v;
     *ret = (struct value_set){ .list = list, .count = 1 };
     return true;
@@ -63,11 +76,9 @@ static bool single(struct run *r, struct value v, struct value_set *ret)
 static bool eval_property(struct eval *ev, const struct expr *x, struct value_set *ret)
 {
     const struct binding *b = &ev->bindings[x->slot];
-    struct value *list = arena_many(ev->run.a, b->count, struct value);
+    struct value *list = run_many(&ev->run, b->count, struct value);
 
-    if (list == NULL)
-        return run_memory(&ev->run);
-    if (!run_spend(&ev->run, b->count))
+    if (list == NULL || !run_spend(&ev->run, b->count))
         return false;
     for (size_t i = 0; i < b->count; i++)
         list[i] = value_of_claim(&ev->set.list[b->claims[i]], x->property);
@@ -204,10 +215,10 @@ static bool bind(struct eval *ev, struct binding *b, size_t claim)
 {
     if (b->count == b->room) {
         size_t room = b->room == 0 ? 4 : b->room * 2;
-        uint32_t *claims = arena_many(ev->run.a, room, uint32_t);
+        uint32_t *claims = run_many(&ev->run, room, uint32_t);
 
         if (claims == NULL)
-            return run_memory(&ev->run);
+            return false;
         if (b->count > 0)
             memcpy(claims, b->claims, b->count * sizeof(*claims));
         b->claims = claims;
@@ -308,7 +319,7 @@ static bool make_claims(struct eval *ev, const struct action *a, struct claims *
                 return run_fail(&ev->run, a->place, action_names[a->kind], "the rule makes more than %u claims", MAX_CLAIMS);
             claims_add(ret, claim_of(&types.list[i], &values.list[k]));
         }
-    return !ret->failed || run_memory(&ev->run);
+    return !ret->failed || run_temp(&ev->run, SIZE_MAX, 1) != NULL;
 }
 
 /* claim = c: copies keep their issuer. */
@@ -320,7 +331,7 @@ static bool copy_claims(struct eval *ev, const struct action *a, struct claims *
         return false;
     for (size_t i = 0; i < b->count; i++)
         claims_add(ret, ev->set.list[b->claims[i]]);
-    return !ret->failed || run_memory(&ev->run);
+    return !ret->failed || run_temp(&ev->run, SIZE_MAX, 1) != NULL;
 }
 
 static bool refuse_read_only(struct eval *ev, const struct action *a, const struct claims *batch)
@@ -359,7 +370,7 @@ static bool check_properties(struct eval *ev, const struct action *a, const stru
 
 static bool run_action(struct eval *ev, const struct action *a, struct trace_rule *tr)
 {
-    struct claims batch = claims_open(ev->run.a);
+    struct claims batch = claims_open(&ev->run.temp);
 
     if (a->kind == A_PERMIT || a->kind == A_DENY) {
         const struct rule **first = a->kind == A_PERMIT ? &ev->permit : &ev->deny;
@@ -405,6 +416,7 @@ static bool eval_rule(struct eval *ev, const struct rule *rule, unsigned number)
     bool go_on = true, ok = run_spend(&ev->run, 1);
 
     ev->run.rule = rule;
+    arena_reset(&ev->run.temp, TEMP_BUDGET);
     for (const struct condition *c = rule->conditions; ok && c != NULL; c = c->next) {
         ok = eval_condition(ev, c, tr, &go_on);
         if (!ok || !go_on)
@@ -556,9 +568,11 @@ bool policy_eval(const struct policy *p, const struct claims *incoming, struct a
     bool ok;
 
     arena_init(&ev.run.scratch, SCRATCH_BUDGET);
+    arena_init(&ev.run.temp, TEMP_BUDGET);
     ok = run_all(&ev, incoming) && finish(&ev, &added, ret);
     if (!ok && ev.run.failed)
         decisive(&ev, POLICY_FAILED, ev.run.rule);
     arena_done(&ev.run.scratch);
+    arena_done(&ev.run.temp);
     return ok;
 }

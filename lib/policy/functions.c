@@ -14,10 +14,10 @@ static bool one(struct run *r, const struct expr *x, const struct value_set *s, 
 
 static bool give(struct run *r, struct value v, struct value_set *ret)
 {
-    struct value *list = arena_new(r->a, struct value);
+    struct value *list = run_many(r, 1, struct value);
 
     if (list == NULL)
-        return run_memory(r);
+        return false;
     *list = v;
     *ret = (struct value_set){ .list = list, .count = 1 };
     return true;
@@ -169,10 +169,8 @@ static bool f_json_to_claim_value(struct run *r, const struct expr *x, struct va
         return not_json(r, x, &args[0], &e, ret);
     items = j->type == JSON_ARRAY ? j->items : &j;
     count = j->type == JSON_ARRAY ? j->count : 1;
-    list = arena_many(r->a, count, struct value);
-    if (list == NULL)
-        return run_memory(r);
-    if (!run_spend(r, count))
+    list = run_many(r, count, struct value);
+    if (list == NULL || !run_spend(r, count))
         return false;
     for (size_t i = 0; i < count; i++) {
         if (items[i]->type == JSON_NULL) /* null is the empty set */

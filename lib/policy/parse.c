@@ -56,6 +56,10 @@ static bool problem(struct parser *p, enum problem_code code, struct place at, c
 
     if (p->lex.dead)
         return false;
+    if (problems_full(p->p)) { /* who made that many errors has enough to do */
+        p->lex.dead = true;
+        return false;
+    }
     if (p->depth > PATH_DEPTH)
         p->depth = PATH_DEPTH;
     p->p->rule = path_text(p);

@@ -97,9 +97,9 @@ static bool build_index(struct run *r, struct value_set *s)
 
     while (room < s->count * 2)
         room *= 2;
-    s->index = arena_many(r->a, room, uint32_t);
+    s->index = run_many(r, room, uint32_t);
     if (s->index == NULL)
-        return run_memory(r);
+        return false;
     s->mask = room - 1;
     for (size_t i = 0; i < s->count; i++) {
         size_t at = hash_value(&s->list[i]) & s->mask;
