@@ -205,8 +205,10 @@ static bool read_policy(struct attestation *x, struct err *e)
         return false;
     x->policy_hash = policy_hash(x->policy_text, x->a);
     c = policy_property(x->policy, "x-ms-sgx-tcbidentifier");
-    if (c != NULL && !bytes_is(c->text, "azuredefault"))
+    if (c != NULL && !bytes_is(c->text, "azuredefault")) {
+        x->settings.tcb_identifier = c->text;
         x->settings.tcb_eval_number = strtol(arena_str(x->a, c->text), NULL, 10);
+    }
     c = policy_property(x->policy, "required_pcr_mask");
     if (c != NULL)
         x->settings.required_pcr_mask = (uint32_t)c->integer;

@@ -5,6 +5,7 @@
 #include "os/tls.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -106,6 +107,9 @@ static bool open_sockets(struct service *s, struct err *e)
         if (!listen_unix(arena_printf(&s->a, "%s/run/core-%d.sock", s->config.value[CONFIG_service_state], i), &s->core_sockets[i], e))
             return false;
     return listen_tcp(s->config.value[CONFIG_service_listen], &s->listener, e)
+        && listen_address(s->listener, &s->a, &s->config.value[CONFIG_service_listen], e)
+        && file_write(arena_printf(&s->a, "%s/run/address", s->config.value[CONFIG_service_state]),
+                      bytes_str(s->config.value[CONFIG_service_listen]), 0644, e)
         && memory_file("avouch-config", config_print(&s->config, &s->a), &s->config_fd, e);
 }
 
@@ -246,12 +250,11 @@ static bool waiting_for_restart(const struct service *s)
     return any;
 }
 
-static void run(struct service *s, const sigset_t *unblocked)
+static void run(struct service *s)
 {
     const struct timespec second = { .tv_sec = 1 };
     sigset_t waited;
 
-    (void)unblocked;
     sigemptyset(&waited);
     sigaddset(&waited, SIGTERM);
     sigaddset(&waited, SIGINT);
@@ -279,6 +282,7 @@ static int usage(FILE *to)
           "  --config FILE    read the configuration from FILE (avouchd.conf(5))\n"
           "  --state FOLDER   keep keys, store and certificates in FOLDER\n"
           "  --dev            development: trust the sample's own roots, mark every token\n"
+          "  --ready-fd N     write a line to descriptor N when everything is up\n"
           "  --check          read the configuration, say whether it is usable, and end\n"
           "  --version\n",
           to);
@@ -289,13 +293,14 @@ int main(int argc, char **argv)
 {
     static const struct option options[] = {
         { "config", required_argument, NULL, 'c' }, { "state", required_argument, NULL, 's' }, { "dev", no_argument, NULL, 'd' },
-        { "check", no_argument, NULL, 'k' }, { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'v' }, { 0 },
+        { "check", no_argument, NULL, 'k' }, { "ready-fd", required_argument, NULL, 'r' }, { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'v' }, { 0 },
     };
     static struct service s;
     const char *config = NULL, *state = NULL;
     bool dev = false, check = false;
+    int ready_fd = -1;
     struct err e = { .code = ERR_NONE };
-    sigset_t set, old;
+    sigset_t set;
     int c;
 
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -311,6 +316,10 @@ int main(int argc, char **argv)
             break;
         case 'k':
             check = true;
+            break;
+        case 'r':
+            ready_fd = atoi(optarg);
+            (void)fcntl(ready_fd, F_SETFD, FD_CLOEXEC);
             break;
         case 'h':
             return usage(stdout);
@@ -328,7 +337,7 @@ int main(int argc, char **argv)
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGCHLD);
-    (void)sigprocmask(SIG_BLOCK, &set, &old);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
     arena_init(&s.a, (size_t)64 << 20);
     s.core_program = program_beside("avouch-core", &s.a);
     s.front_program = program_beside("avouch-front", &s.a);
@@ -352,6 +361,10 @@ int main(int argc, char **argv)
     log_line("info", "avouchd", arena_printf(&s.a, "listening on %s, base URL %s%s", s.config.value[CONFIG_service_listen],
                                              s.config.value[CONFIG_service_base_url], dev ? ", DEVELOPMENT" : ""), "");
     notify_manager("READY=1");
-    run(&s, &old);
+    if (ready_fd >= 0) {
+        (void)!write(ready_fd, "ready\n", 6);
+        close(ready_fd);
+    }
+    run(&s);
     return 0;
 }

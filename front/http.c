@@ -271,7 +271,8 @@ static bool refused_by_headers(struct request *rq)
         reply_error(rq, &e);
         return true;
     }
-    if (length != NULL && strtoull(length, NULL, 10) > (unsigned long long)rq->front->body_limit) {
+    /* somewhat too much is read and dropped, so that the client can read the answer; far too much is not */
+    if (length != NULL && strtoull(length, NULL, 10) / 8 > (unsigned long long)rq->front->body_limit) {
         too_large(rq, (size_t)strtoull(length, NULL, 10));
         return true;
     }
@@ -325,7 +326,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
         rq->seen = true;
         rq->body = bytes_of(rq->raw, rq->raw_n);
         if (rq->too_large)
-            too_large(rq, rq->raw_n);
+            too_large(rq, rq->raw_n + 1);
         else
             route(rq);
         if (!rq->replied) {

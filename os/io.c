@@ -2,6 +2,7 @@
 #include "os/io.h"
 
 #include "base/out.h"
+#include "codec/stamp.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -195,15 +196,13 @@ void log_line(const char *level, const char *process, const char *message, const
 {
     char line[4096], text[2048];
     struct timespec t;
-    struct tm tm;
     int n;
 
     clock_gettime(CLOCK_REALTIME, &t);
-    gmtime_r(&t.tv_sec, &tm);
     escape(text, sizeof(text), message);
-    n = snprintf(line, sizeof(line), "{\"time\":\"%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ\",\"level\":\"%s\",\"process\":\"%s\",\"message\":\"%s\"%s%s}\n",
-                 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, t.tv_nsec / 1000000, level,
-                 process, text, fields[0] == 0 ? "" : ",", fields);
+    /* not gmtime_r(): it opens a file, which a process behind its walls must not */
+    n = snprintf(line, sizeof(line), "{\"time\":\"%.19s.%03ldZ\",\"level\":\"%s\",\"process\":\"%s\",\"message\":\"%s\"%s%s}\n",
+                 stamp_text(t.tv_sec).s, t.tv_nsec / 1000000, level, process, text, fields[0] == 0 ? "" : ",", fields);
     if (n >= (int)sizeof(line)) {
         n = (int)sizeof(line);
         line[n - 1] = '\n';

@@ -116,6 +116,19 @@ bool listen_tcp(const char *address, int *ret_fd, struct err *e)
     return true;
 }
 
+bool listen_address(int fd, struct arena *a, const char **ret, struct err *e)
+{
+    struct sockaddr_storage at;
+    socklen_t n = sizeof(at);
+    char host[256], port[16];
+
+    if (getsockname(fd, (struct sockaddr *)&at, &n) != 0
+        || getnameinfo((const struct sockaddr *)&at, n, host, sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return err_set(e, ERR_INTERNAL, "listen address", "getsockname: %s", strerror(errno));
+    *ret = arena_printf(a, strchr(host, ':') != NULL ? "[%s]:%s" : "%s:%s", host, port);
+    return *ret != NULL || err_memory(e, "listen address");
+}
+
 bool listen_unix(const char *path, int *ret_fd, struct err *e)
 {
     struct sockaddr_un at = { .sun_family = AF_UNIX };

@@ -19,6 +19,8 @@ bool memory_file(const char *name, struct bytes content, int *ret_fd, struct err
 
 /* "127.0.0.1:8443" or "[::1]:8443": a listening socket. */
 bool listen_tcp(const char *address, int *ret_fd, struct err *e) CHECKED;
+/* The address that it got, where port 0 asked for any. */
+bool listen_address(int fd, struct arena *a, const char **ret, struct err *e) CHECKED;
 /* A listening stream socket at a path that only this user can reach; a leftover is replaced. */
 bool listen_unix(const char *path, int *ret_fd, struct err *e) CHECKED;
 

@@ -10,7 +10,7 @@ static const char *const reserved[] = {
     "x-ms-isolation-tee", "x-ms-sgx-collateral", "eat_profile", "dbgstat", "intuse", "attester_tcb_status",
 };
 
-/* Section 10.2: made by default policies, and never repeated inside x-ms-policy. */
+/* Section 10.2: made by default policies, and free for others. */
 static const char *const legacy[] = {
     "is-debuggable", "product-id", "sgx-mrsigner", "sgx-mrenclave", "svn", "tee", "aas-ehd", "maa-ehd",
     "maa-attestationcollateral",
@@ -118,14 +118,13 @@ static bool add_issued(struct jobj *ret, const struct jobj *issued, struct err *
     return true;
 }
 
-/* x-ms-policy: what an SGX policy made, legacy names apart. */
+/* x-ms-policy: all that an SGX policy made, as recorded in 2022; each member stands at the top level too. */
 static void add_policy_object(struct jobj *ret, const struct jobj *issued)
 {
     struct jobj own = jobj_open(ret->a);
 
     for (const struct jobj_member *m = issued->first; m != NULL; m = m->next)
-        if (!is_legacy(m->name))
-            jobj_append(&own, m->name, m->value);
+        jobj_append(&own, m->name, m->value);
     if (own.first != NULL)
         jobj_json(ret, "x-ms-policy", jobj_print(&own, true));
 }

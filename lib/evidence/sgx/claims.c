@@ -233,6 +233,7 @@ bool sgx_evidence_claims(const void *ev, const struct evidence_input *in, const 
         claims_b64url(ret, "aas-ehd", CLAIM_TO_BOTH, held);
     }
     claims_json(ret, "maa-attestationcollateral", CLAIM_TO_BOTH, collateral);
+    claims_str(ret, "x-ms-sgx-tcbidentifier", CLAIM_TO_BOTH, env->settings->tcb_identifier);
     aliases(ret);
     extra_claims(x, env, ret);
     return !ret->failed || err_memory(e, "claims");
