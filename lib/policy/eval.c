@@ -135,6 +135,8 @@ static bool prepare(struct eval *ev, const struct test *t, struct operand *o)
     for (size_t i = 0; i < o->values.count; i++) {
         const struct value *v = &o->values.list[i];
 
+        if (v->type == V_STRING && !run_spend(&ev->run, v->text.n / 64))
+            return false;
         o->differ = o->differ || !value_equal(v, &o->values.list[0]);
         if (v->type != V_INTEGER)
             continue;
@@ -178,7 +180,7 @@ static const struct test *failed_test(struct eval *ev, const struct condition *c
     for (const struct test *t = c->tests; t != NULL; t = t->next, o++) {
         struct value v = value_of_claim(claim, t->property);
 
-        *ok = prepare(ev, t, o) && run_spend(&ev->run, 1 + (v.type == V_STRING ? v.text.n / 256 : 0));
+        *ok = prepare(ev, t, o) && run_spend(&ev->run, 1 + (v.type == V_STRING ? v.text.n / 64 : 0));
         if (!*ok || !holds(&ev->run, &v, t->op, o)) {
             *ok = *ok && !ev->run.failed;
             return t;

@@ -191,7 +191,7 @@ static bool f_is_subset_of(struct run *r, const struct expr *x, struct value_set
 
     (void)x;
     for (size_t i = 0; i < args[0].count && subset; i++) {
-        if (!run_spend(r, 1))
+        if (!run_spend(r, 1 + args[0].list[i].text.n / 64))
             return false;
         subset = value_set_has(r, &args[1], &args[0].list[i]);
     }
@@ -239,7 +239,7 @@ static bool f_contains_only_value(struct run *r, const struct expr *x, struct va
     if (args[1].count != 1)
         return run_fail(r, x->place, x->function->name, "argument 2 has %zu values, exactly one is needed", args[1].count);
     for (size_t i = 0; i < args[0].count && only; i++) {
-        if (!run_spend(r, 1))
+        if (!run_spend(r, 1 + args[0].list[i].text.n / 64))
             return false;
         only = value_equal(&args[0].list[i], &args[1].list[0]);
     }
