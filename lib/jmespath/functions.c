@@ -333,7 +333,8 @@ static const struct jvalue **keys_of(struct jp_run *r, const struct jp_call *c, 
         if (keys[i] == NULL || !jp_spend(r, 1))
             return NULL;
         if ((keys[i]->type != JSON_NUMBER && keys[i]->type != JSON_STRING) || keys[i]->type != keys[0]->type) {
-            fail_type(r, c, "a key", keys[0]->type == JSON_STRING ? "a string, as the first" : "a number, as the first",
+            fail_type(r, c, "a key", keys[0]->type == JSON_STRING
+                      ? "a string, as the first" : "a number, as the first",
                       keys[i]);
             return NULL;
         }
@@ -365,7 +366,8 @@ static bool merge_sort(struct jp_run *r, const struct jvalue **keys, size_t *ord
             size_t x = lo, y = mid;
 
             for (size_t k = lo; k < hi; k++)
-                to[k] = y >= hi || (x < mid && compare_keys(r, keys[from[x]], keys[from[y]]) <= 0) ? from[x++] : from[y++];
+                to[k] = y >= hi || (x < mid && compare_keys(r, keys[from[x]], keys[from[y]]) <= 0)
+                    ? from[x++] : from[y++];
         }
         from = to;
         to = swap;
@@ -396,7 +398,8 @@ static const struct jvalue *sorted(struct jp_run *r, const struct jp_call *c, co
 }
 
 /* The first of the greatest (sign 1) or of the least (sign -1). */
-static const struct jvalue *extreme(struct jp_run *r, const struct jp_call *c, const struct jp_node *expression, int sign)
+static const struct jvalue *extreme(struct jp_run *r, const struct jp_call *c, const struct jp_node *expression,
+                                    int sign)
 {
     const struct jvalue *list = c->args[0], **keys = keys_of(r, c, list, expression);
     size_t best = 0;

@@ -170,7 +170,8 @@ const struct jvalue *jvalue_double(struct jp_run *r, double v);
 const struct jvalue *jvalue_string(struct jp_run *r, struct bytes text);
 /* The array takes the list over. */
 const struct jvalue *jvalue_array(struct jp_run *r, const struct jvalue **items, size_t count);
-const struct jvalue *jvalue_object(struct jp_run *r, const struct jvalue **items, struct bytes *names, size_t count);
+const struct jvalue *jvalue_object(struct jp_run *r, const struct jvalue **items, struct bytes *names,
+                                   size_t count);
 const struct jvalue *jvalue_member(struct jp_run *r, const struct jvalue *object, struct bytes name);
 bool jvalue_truthy(const struct jvalue *v);
 /* Deep equality by JSON type; charges steps, which the caller checks by jp_spend(r, 0). */

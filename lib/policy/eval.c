@@ -19,7 +19,8 @@ bool run_fail(struct run *r, struct place at, const char *function, const char *
     va_end(args);
     snprintf(what, sizeof(what), "policy %u:%u", at.line, at.column);
     r->failed = true;
-    return err_set(r->e, ERR_POLICY_EVALUATION, what, HEAD "%s: %s at line %u, column %u]", function, why, at.line, at.column);
+    return err_set(r->e, ERR_POLICY_EVALUATION, what, HEAD "%s: %s at line %u, column %u]", function, why,
+                   at.line, at.column);
 }
 
 bool run_memory(struct run *r)
@@ -189,7 +190,8 @@ static const struct test *failed_test(struct eval *ev, const struct condition *c
     return NULL;
 }
 
-static void trace_failed(struct eval *ev, struct trace_condition *tc, const struct claim *claim, const struct test *t,
+static void trace_failed(struct eval *ev, struct trace_condition *tc, const struct claim *claim,
+                         const struct test *t,
                          const struct operand *o)
 {
     struct value v = value_of_claim(claim, t->property);
@@ -244,7 +246,8 @@ static bool match(struct eval *ev, const struct condition *c, struct binding *b,
             return false;
         if (tc != NULL && failed == NULL)
             trace_claim_add(ev->trace, tc, claim, true, NULL);
-        else if (tc != NULL && (c->key != NULL || ev->set.count <= 8)) /* without a type every claim is one that failed */
+        /* a condition without a type fails on nearly every claim: only short lists are told */
+        else if (tc != NULL && (c->key != NULL || ev->set.count <= 8))
             trace_failed(ev, tc, claim, failed, &operands[test_number(c, failed)]);
         if (failed != NULL)
             continue;
@@ -274,20 +277,22 @@ static bool eval_condition(struct eval *ev, const struct condition *c, struct tr
 
 /* -- actions -- */
 
-static bool check_set(struct eval *ev, const struct action *a, const struct value_set *types, const struct value_set *kinds,
-                      const struct value *v)
+static bool check_types(struct eval *ev, const struct action *a, const struct value_set *types)
 {
     for (size_t i = 0; i < types->count; i++)
         if (types->list[i].type != V_STRING || types->list[i].text.n == 0)
             return run_fail(&ev->run, a->place, action_names[a->kind], "type must be a string that is not empty");
-    if (kinds == NULL)
-        return true;
+    return true;
+}
+
+/* valueType, where it is given: one string, the type of the value. */
+static bool check_kind(struct eval *ev, const struct action *a, const struct value_set *kinds, const struct value *v)
+{
     if (kinds->count != 1 || kinds->list[0].type != V_STRING)
         return run_fail(&ev->run, a->place, action_names[a->kind], "valueType must be one string");
-    if (v != NULL && !bytes_is(kinds->list[0].text, value_type_name(v->type)))
-        return run_fail(&ev->run, a->place, action_names[a->kind], "a value is of type %s, which valueType denies",
-                        value_type_name(v->type));
-    return true;
+    return bytes_is(kinds->list[0].text, value_type_name(v->type))
+        || run_fail(&ev->run, a->place, action_names[a->kind], "a value is of type %s, which valueType denies",
+                    value_type_name(v->type));
 }
 
 static struct claim claim_of(const struct value *type, const struct value *v)
@@ -309,16 +314,15 @@ static bool make_claims(struct eval *ev, const struct action *a, struct claims *
     const struct expr *kind = a->made[PROP_VALUE_TYPE];
 
     if (!eval_expr(ev, a->made[PROP_TYPE], &types) || !eval_expr(ev, a->made[PROP_VALUE], &values)
-        || (kind != NULL && !eval_expr(ev, kind, &kinds)))
-        return false;
-    if (!check_set(ev, a, &types, kind == NULL ? NULL : &kinds, NULL))
+        || (kind != NULL && !eval_expr(ev, kind, &kinds)) || !check_types(ev, a, &types))
         return false;
     for (size_t i = 0; i < types.count; i++)
         for (size_t k = 0; k < values.count; k++) {
-            if (!run_spend(&ev->run, 1) || !check_set(ev, a, &(struct value_set){ 0 }, kind == NULL ? NULL : &kinds, &values.list[k]))
+            if (!run_spend(&ev->run, 1) || (kind != NULL && !check_kind(ev, a, &kinds, &values.list[k])))
                 return false;
             if (ret->count >= MAX_CLAIMS)
-                return run_fail(&ev->run, a->place, action_names[a->kind], "the rule makes more than %u claims", MAX_CLAIMS);
+                return run_fail(&ev->run, a->place, action_names[a->kind], "the rule makes more than %u claims",
+                                MAX_CLAIMS);
             claims_add(ret, claim_of(&types.list[i], &values.list[k]));
         }
     return !ret->failed || run_temp(&ev->run, SIZE_MAX, 1) != NULL;
@@ -362,7 +366,8 @@ static bool check_properties(struct eval *ev, const struct action *a, const stru
         if (k == NULL)
             continue;
         if (c->type != (k->type == V_INTEGER ? CLAIM_INTEGER : CLAIM_BOOLEAN))
-            return run_fail(&ev->run, a->place, "issueproperty", "%s needs type %s", k->name, value_type_name(k->type));
+            return run_fail(&ev->run, a->place, "issueproperty", "%s needs type %s", k->name,
+                            value_type_name(k->type));
         if (k->type == V_INTEGER && limit(c->integer, k->min, k->max) != c->integer)
             return run_fail(&ev->run, a->place, "issueproperty", "%s is %lld; %lld to %lld is accepted", k->name,
                             (long long)c->integer, (long long)k->min, (long long)k->max);
@@ -413,7 +418,8 @@ static void note_nearest(struct eval *ev, const struct rule *rule, unsigned sati
 
 static bool eval_rule(struct eval *ev, const struct rule *rule, unsigned number)
 {
-    struct trace_rule *tr = ev->trace == NULL ? NULL : trace_rule_add(ev->trace, ev->run.p, ev->section, rule, number);
+    struct trace_rule *tr = ev->trace == NULL
+        ? NULL : trace_rule_add(ev->trace, ev->run.p, ev->section, rule, number);
     unsigned satisfied = 0;
     bool go_on = true, ok = run_spend(&ev->run, 1);
 
@@ -463,7 +469,8 @@ static void decisive(struct eval *ev, enum policy_decision decision, const struc
 
 static struct bytes rule_text(struct eval *ev, const struct rule *rule)
 {
-    return cut_utf8(source_collapse(ev->run.a, bytes_part(ev->run.p->text, rule->place.at, rule->place.length)), 200);
+    return cut_utf8(source_collapse(ev->run.a, bytes_part(ev->run.p->text, rule->place.at, rule->place.length)),
+                    200);
 }
 
 /* Section 6.1 step 5: a deny beats every permit. */
@@ -566,7 +573,8 @@ bool policy_eval(const struct policy *p, const struct claims *incoming, struct a
 {
     struct err own = { 0 };
     struct claims added = claims_open(a);
-    struct eval ev = { .run = { .p = p, .a = a, .steps = MAX_STEPS, .e = e == NULL ? &own : e }, .trace = trace, .added = &added };
+    struct eval ev = { .run = { .p = p, .a = a, .steps = MAX_STEPS, .e = e == NULL ? &own : e }, .trace = trace,
+                      .added = &added };
     bool ok;
 
     arena_init(&ev.run.scratch, SCRATCH_BUDGET);

@@ -1,10 +1,12 @@
 /* functions.c: the six functions of version 1.2 (section 7). */
 #include "policy/policy_priv.h"
 
-static bool one(struct run *r, const struct expr *x, const struct value_set *s, enum value_type type, unsigned number)
+static bool one(struct run *r, const struct expr *x, const struct value_set *s, enum value_type type,
+                unsigned number)
 {
     if (s->count != 1)
-        return run_fail(r, x->place, x->function->name, "argument %u has %zu values, exactly one %s is needed", number,
+        return run_fail(r, x->place, x->function->name, "argument %u has %zu values, exactly one %s is needed",
+                        number,
                         s->count, value_type_name(type));
     if (s->list[0].type != type)
         return run_fail(r, x->place, x->function->name, "argument %u is of type %s, %s is needed", number,
@@ -47,8 +49,10 @@ static bool query_failed(struct run *r, const struct expr *x, const struct err *
     return run_fail(r, x->place, x->function->name, "%s", e->why);
 }
 
-/* The tree of a JSON text, from memory where it is the same text. false with r->failed unset: it is not JSON, e tells. */
-static bool parse_text(struct run *r, const struct expr *x, struct bytes text, const struct jvalue **ret, struct err *e)
+/* The tree of a JSON text, from memory where it is the same text. false with r->failed unset: it is not JSON,
+ * e tells. */
+static bool parse_text(struct run *r, const struct expr *x, struct bytes text, const struct jvalue **ret,
+                       struct err *e)
 {
     for (const struct parsed *p = r->parsed; p != NULL; p = p->next)
         if (p->text.p == text.p && p->text.n == text.n) {
@@ -95,7 +99,8 @@ static bool f_jmespath(struct run *r, const struct expr *x, struct value_set *ar
     jvalue_print(&o, found);
     if (!out_ok(&o)) {
         if (o.n > JMESPATH_MAX_RESULT)
-            return run_fail(r, x->place, x->function->name, "the result is longer than %zu bytes", JMESPATH_MAX_RESULT);
+            return run_fail(r, x->place, x->function->name, "the result is longer than %zu bytes",
+                            JMESPATH_MAX_RESULT);
         return run_memory(r);
     }
     v.text = out_view(&o);
@@ -156,7 +161,8 @@ static bool not_json(struct run *r, const struct expr *x, const struct value_set
     return true;
 }
 
-static bool f_json_to_claim_value(struct run *r, const struct expr *x, struct value_set *args, struct value_set *ret)
+static bool f_json_to_claim_value(struct run *r, const struct expr *x, struct value_set *args,
+                                  struct value_set *ret)
 {
     const struct jvalue *j, *const *items;
     struct err e = { 0 };
@@ -232,12 +238,14 @@ static bool f_negate_bool(struct run *r, const struct expr *x, struct value_set 
                                    .read_only = args[0].list[0].read_only }, ret);
 }
 
-static bool f_contains_only_value(struct run *r, const struct expr *x, struct value_set *args, struct value_set *ret)
+static bool f_contains_only_value(struct run *r, const struct expr *x, struct value_set *args,
+                                  struct value_set *ret)
 {
     bool only = args[0].count > 0;
 
     if (args[1].count != 1)
-        return run_fail(r, x->place, x->function->name, "argument 2 has %zu values, exactly one is needed", args[1].count);
+        return run_fail(r, x->place, x->function->name, "argument 2 has %zu values, exactly one is needed",
+                        args[1].count);
     for (size_t i = 0; i < args[0].count && only; i++) {
         if (!run_spend(r, 1 + args[0].list[i].text.n / 64))
             return false;
