@@ -42,7 +42,7 @@ static bool take(struct reader *r, char c)
 }
 
 /* Length of the valid UTF-8 sequence at p, 0 if there is none (RFC 3629 section 4). */
-static size_t utf8_length(const uint8_t *p, size_t n)
+size_t utf8_length(const uint8_t *p, size_t n)
 {
     uint8_t c = p[0], low = 0x80, high = 0xbf;
     size_t need;

@@ -99,8 +99,7 @@ struct token {
     X(W_QUERY_STYLE,    "suspicious-query")      \
     X(W_HEX,            "upper-case-hex")        \
     X(W_ALLOWS_ALL,     "allows-everything")     \
-    X(W_ABSENT,         "absent-claim-passes")   \
-    X(W_UNKNOWN_CLAIM,  "unknown-claim")
+    X(W_ABSENT,         "absent-claim-passes")
 /* clang-format on */
 
 enum problem_code {
