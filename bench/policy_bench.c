@@ -1,29 +1,12 @@
-/* policy_bench.c: what policies and queries cost. JSON lines {"name","value","unit","floor","ratio","n"}: value is the
- * median of runs, floor the primitive of the same run that the work cannot go below, ratio value / floor. */
+/* policy_bench.c: what policies cost: each default, and the largest published one over a long boot log. The first
+ * argument is that policy's file; without it only the defaults are measured. */
+#include "bench/bench.h"
+#include "crypto/hash.h"
 #include "jmespath/jmespath.h"
-#include "jose/policy_jws.h"
 #include "policy/policy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-
-enum { RUNS = 201 };
-
-static double now_us(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static int by_value(const void *x, const void *y)
-{
-    double a = *(const double *)x, b = *(const double *)y;
-
-    return (a > b) - (a < b);
-}
 
 struct work {
     const struct policy *policy;
@@ -32,27 +15,25 @@ struct work {
     struct arena *a; /* reset before each run */
 };
 
-/* Median time of one call. */
-static double measure(void (*call)(struct work *w), struct work *w)
+struct call {
+    void (*run)(struct work *w);
+    struct work *work;
+};
+
+static void one_call(void *user, size_t i)
 {
-    static double times[RUNS];
+    const struct call *c = user;
 
-    for (int i = 0; i < RUNS; i++) {
-        double start;
-
-        arena_reset(w->a, (size_t)256 << 20);
-        start = now_us();
-        call(w);
-        times[i] = now_us() - start;
-    }
-    qsort(times, RUNS, sizeof(times[0]), by_value);
-    return times[RUNS / 2];
+    (void)i;
+    arena_reset(c->work->a, (size_t)256 << 20);
+    c->run(c->work);
 }
 
-static void report(const char *name, double value, double floor_us)
+static double measure(void (*run)(struct work *w), struct work *w, size_t *ret_n)
 {
-    printf("{\"name\":\"%s\",\"value\":%.2f,\"unit\":\"us\",\"floor\":%.2f,\"ratio\":%.2f,\"n\":%d}\n", name, value, floor_us,
-           floor_us > 0 ? value / floor_us : 0.0, RUNS);
+    struct call c = { run, w };
+
+    return bench_cpu_us(one_call, &c, ret_n);
 }
 
 static void die(const struct err *e)
@@ -170,6 +151,7 @@ static void bench_defaults(struct arena *keep, struct arena *a)
     static const char *const types[] = { "SgxEnclave", "SevSnpVm", "TdxVm", "AzureGuest" };
     struct claims c = sgx_claims(keep);
     double floor_us;
+    size_t n;
 
     for (size_t i = 0; i < COUNT(types); i++) {
         struct bytes text = { NULL, 0 };
@@ -181,9 +163,9 @@ static void bench_defaults(struct arena *keep, struct arena *a)
             continue;
         p = compile(text, types[i]);
         w.policy = p;
-        floor_us = measure(hash_claims, &w);
-        snprintf(name, sizeof(name), "policy default %s", types[i]);
-        report(name, measure(eval_policy, &w), floor_us);
+        floor_us = measure(hash_claims, &w, &n);
+        snprintf(name, sizeof(name), "policy: default %s", types[i]);
+        bench_print(name, measure(eval_policy, &w, &n), "us", floor_us, n);
         policy_free(p);
     }
 }
@@ -196,6 +178,7 @@ static void bench_log(struct arena *keep, struct arena *a, const char *path)
     struct bytes text = file_of(keep, path);
     struct policy *p;
     double floor_us;
+    size_t n;
 
     if (text.p == NULL) {
         fprintf(stderr, "%s: cannot be read; skipped\n", path);
@@ -205,10 +188,10 @@ static void bench_log(struct arena *keep, struct arena *a, const char *path)
     claims_bool(&c, "aikValidated", CLAIM_TO_POLICY, true);
     p = compile(text, "Tpm");
     w.policy = p;
-    floor_us = measure(parse_text, &w);
-    report("policy largest sample, 500 events", measure(eval_policy, &w), floor_us);
+    floor_us = measure(parse_text, &w, &n);
+    bench_print("policy: largest sample, 500 events", measure(eval_policy, &w, &n), "us", floor_us, n);
     w.text = text;
-    report("policy largest sample, compile", measure(compile_policy, &w), 0);
+    bench_print("policy: compile the largest sample", measure(compile_policy, &w, &n), "us", 0, n);
     policy_free(p);
 }
 
