@@ -1,8 +1,9 @@
 /* attest.c: the corridor: evidence in, token out. */
-#include "core/core.h"
+#include "core/provider.h"
 
 #include "codec/b64.h"
 #include "codec/hex.h"
+#include "jose/policy_jws.h"
 #include "policy/policy.h"
 
 #include <stdio.h>
@@ -20,7 +21,7 @@ struct attestation {
     struct settings settings;
     struct collateral collateral;
     enum sig_alg alg;
-    struct bytes policy_text;
+    struct bytes policy_text, policy_signer;
     bool draft, explain_full;
     const struct policy *policy;
     struct bytes policy_hash;
@@ -40,16 +41,14 @@ static void read_attached(const struct wire_fields *f, enum wire_tag data, enum 
 
 static bool read_request(struct attestation *x, struct err *e)
 {
-    struct bytes kind = { NULL, 0 }, issuer, alg;
+    struct bytes kind = { NULL, 0 }, alg;
     uint32_t flags = wire_u32(x->f, TAG_FLAGS, 0);
 
-    if (!wire_find(x->f, TAG_KIND, &kind) || !wire_find(x->f, TAG_ISSUER, &issuer)
-        || !wire_find(x->f, TAG_EVIDENCE, &x->in.evidence))
-        return err_set(e, ERR_INTERNAL, "message", "kind, issuer or evidence is missing");
+    if (!wire_find(x->f, TAG_KIND, &kind) || !wire_find(x->f, TAG_EVIDENCE, &x->in.evidence))
+        return err_set(e, ERR_INTERNAL, "message", "kind or evidence is missing");
     x->kind = evidence_kind_find(kind);
     if (x->kind == NULL)
         return err_set(e, ERR_BAD_REQUEST, "attestation type", "'%.*s' is not known", (int)kind.n, (const char *)kind.p);
-    x->issuer = arena_str(x->a, issuer);
     read_attached(x->f, TAG_RUNTIME, TAG_RUNTIME_JSON, &x->in.runtime);
     read_attached(x->f, TAG_INIT, TAG_INIT_JSON, &x->in.init);
     (void)wire_find(x->f, TAG_NONCE, &x->in.nonce);
@@ -154,17 +153,17 @@ static bool read_collateral(struct attestation *x, struct err *e)
 
 /* -- policy -- */
 
+void policy_error(const struct policy_diagnostics *d, struct arena *a, struct err *e)
+{
+    const char *text = policy_rest_message(d, a);
+
+    if (e->code == ERR_POLICY_SYNTAX && text != NULL && text[0] != 0)
+        snprintf(e->why, sizeof(e->why), "%s", text);
+}
+
 static void free_policy(void *p)
 {
     policy_free(p);
-}
-
-/* x-ms-policy-hash: b64url(SHA-256(b64url(text))) (policy-language 2.2). */
-static struct bytes policy_hash(struct bytes text, struct arena *a)
-{
-    struct digest d = sha256(b64url_encode(a, text));
-
-    return b64url_encode(a, digest_bytes(&d));
 }
 
 /* Drafts are compiled for their one use; a provider's policy is kept. */
@@ -179,10 +178,7 @@ static bool compile(struct attestation *x, struct err *e)
         struct policy_diagnostics diag = policy_diagnostics_open(x->a);
 
         if (!policy_compile(x->policy_text, bytes_str(x->kind->name), &p, &diag, e)) {
-            const char *text = policy_rest_message(&diag, x->a);
-
-            if (e->code == ERR_POLICY_SYNTAX && text != NULL && text[0] != 0)
-                snprintf(e->why, sizeof(e->why), "%s", text);
+            policy_error(&diag, x->a, e);
             return false;
         }
         if (!memo_put(x->core->memo, &tag, key.p, p, free_policy))
@@ -192,15 +188,65 @@ static bool compile(struct attestation *x, struct err *e)
     return true;
 }
 
+/* The tenant's own, opened out of its envelope. The signer was checked when it was set; what is stored since
+ * is vouched for by the head. */
+static bool own_policy(struct attestation *x, const struct provider *p, struct err *e)
+{
+    struct signed_request r;
+    bool empty, ok;
+
+    if (!signed_request_open(p->policy_jws, ANY_TIME, x->a, &r, e))
+        return false;
+    ok = policy_of_request(&r, x->a, &x->policy_text, &empty, e);
+    if (ok && r.is_signed) {
+        x->policy_signer = policy_signer_json(&r, x->a);
+        ok = x->policy_signer.p != NULL || err_memory(e, "policy signer");
+    }
+    signed_request_done(&r);
+    return ok;
+}
+
+/* A draft is policy text; a JWS that carries one is taken too. */
+static bool draft_policy(struct attestation *x, struct err *e)
+{
+    struct signed_request r;
+    struct err ignored = { .code = ERR_NONE };
+    struct bytes text;
+    bool empty;
+
+    (void)e;
+    if (bytes_contain(bytes_part(x->policy_text, 0, 64), LIT("=")) || !signed_request_open(x->policy_text, ANY_TIME, x->a, &r, &ignored))
+        return true;
+    if (policy_of_request(&r, x->a, &text, &empty, &ignored) && !empty)
+        x->policy_text = text;
+    signed_request_done(&r);
+    return true;
+}
+
+static bool find_policy(struct attestation *x, struct err *e)
+{
+    struct provider p;
+
+    if (!provider_read(x->core, x->f, bytes_str(x->kind->name), x->a, &p, e))
+        return false;
+    x->issuer = arena_str(x->a, p.issuer);
+    x->draft = wire_find(x->f, TAG_DRAFT_POLICY, &x->policy_text);
+    if (x->draft)
+        return draft_policy(x, e);
+    if (p.has_policy)
+        return own_policy(x, &p, e);
+    if (!policy_default(bytes_str(x->kind->name), &x->policy_text) || x->policy_text.n == 0)
+        return err_set(e, ERR_INVALID_OPERATION, "policy", "A %s attestation policy has not been set on the attestation provider.",
+                       x->kind->name);
+    return true;
+}
+
 static bool read_policy(struct attestation *x, struct err *e)
 {
     const struct claim *c;
 
-    x->draft = wire_find(x->f, TAG_DRAFT_POLICY, &x->policy_text);
-    if (!x->draft && !wire_find(x->f, TAG_POLICY, &x->policy_text)
-        && (!policy_default(bytes_str(x->kind->name), &x->policy_text) || x->policy_text.n == 0))
-        return err_set(e, ERR_INVALID_OPERATION, "policy", "A %s attestation policy has not been set on the attestation provider.",
-                       x->kind->name);
+    if (!find_policy(x, e))
+        return false;
     if (!compile(x, e))
         return false;
     x->policy_hash = policy_hash(x->policy_text, x->a);
@@ -221,8 +267,6 @@ static bool read_policy(struct attestation *x, struct err *e)
 /* Incoming claims of every type, under their own and their older names (claims.md 1.4). */
 static void common_claims(struct attestation *x)
 {
-    struct bytes signer;
-
     claims_str(&x->found, "x-ms-ver", CLAIM_TO_BOTH, LIT("1.0"));
     claims_str(&x->found, "x-ms-attestation-type", CLAIM_TO_BOTH, bytes_str(x->kind->token));
     claims_str(&x->found, "x-ms-policy-hash", CLAIM_TO_BOTH, x->policy_hash);
@@ -230,9 +274,9 @@ static void common_claims(struct attestation *x)
     claims_str(&x->found, "tee", CLAIM_TO_POLICY, bytes_str(x->kind->token));
     claims_str(&x->found, "policy_hash", CLAIM_TO_POLICY, x->policy_hash);
     claims_str(&x->found, "maa-policyHash", CLAIM_TO_POLICY, x->policy_hash);
-    if (!x->draft && wire_find(x->f, TAG_POLICY_SIGNER, &signer)) {
-        claims_json(&x->found, "x-ms-policy-signer", CLAIM_TO_BOTH, signer);
-        claims_json(&x->found, "policy_signer", CLAIM_TO_POLICY, signer);
+    if (x->policy_signer.n > 0) {
+        claims_json(&x->found, "x-ms-policy-signer", CLAIM_TO_BOTH, x->policy_signer);
+        claims_json(&x->found, "policy_signer", CLAIM_TO_POLICY, x->policy_signer);
     }
     if (x->in.nonce.n > 0)
         claims_str(&x->found, "nonce", CLAIM_TO_BOTH, x->in.nonce);

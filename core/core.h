@@ -19,6 +19,7 @@ struct core {
     bool probe;           /* answers MSG_PROBE: tests of the sandbox */
     int64_t clock_offset; /* --dev only: pretended minus real time */
     struct memo *memo;    /* verified chains and collateral, compiled policies */
+    struct memo *seen;    /* newest version of each provider's head */
     struct memo *items;   /* collateral as it arrived, with its digests */
 };
 
@@ -29,6 +30,20 @@ bool core_dispatch(struct core *c, const struct wire_header *h, struct bytes pay
 /* Handlers: fields of the answer, or the error. */
 bool core_attest(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e) CHECKED;
 bool core_certs(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e) CHECKED;
+
+bool core_provider_new(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e) CHECKED;
+bool core_policy_get(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e) CHECKED;
+bool core_policy_set(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e) CHECKED;
+bool core_policy_reset(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e) CHECKED;
+bool core_signers_get(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e) CHECKED;
+bool core_signers_change(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e) CHECKED;
+bool core_admin_token(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e) CHECKED;
+
+#define LOCAL_ISSUER "urn:avouch:local" /* of operators' tokens that the core itself signs */
+
+struct policy_diagnostics;
+/* Puts the recorded form of the first syntax error into e. */
+void policy_error(const struct policy_diagnostics *d, struct arena *a, struct err *e);
 
 /* -- token.c -- */
 

@@ -45,6 +45,13 @@ static const struct {
     { MSG_PING, 0, ping },
     { MSG_ATTEST, WIRE_MAX_PAYLOAD, core_attest },
     { MSG_CERTS, 8 << 10, core_certs },
+    { MSG_PROVIDER_NEW, 1 << 20, core_provider_new },
+    { MSG_POLICY_GET, 2 << 20, core_policy_get },
+    { MSG_POLICY_SET, 4 << 20, core_policy_set },
+    { MSG_POLICY_RESET, 4 << 20, core_policy_reset },
+    { MSG_SIGNERS_GET, 1 << 20, core_signers_get },
+    { MSG_SIGNERS_CHANGE, 2 << 20, core_signers_change },
+    { MSG_ADMIN_TOKEN, 16 << 10, core_admin_token },
     { MSG_PROBE, 256, probe },
 };
 

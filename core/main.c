@@ -199,8 +199,9 @@ static void worker_main(struct core *c, int listener)
     w.listener = listener;
     c->memo = memo_new(8192);
     c->items = memo_new(4096);
+    c->seen = memo_new(65536);
     arena_init(&w.a, CORE_REQUEST_BUDGET);
-    if (c->memo == NULL || c->items == NULL || !sandbox_enter(SANDBOX_CORE, NULL, &e)) {
+    if (c->memo == NULL || c->items == NULL || c->seen == NULL || !sandbox_enter(SANDBOX_CORE, NULL, &e)) {
         log_error("core", &e);
         _exit(1);
     }

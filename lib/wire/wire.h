@@ -19,6 +19,13 @@ enum wire_message {
     MSG_PING = 1,     /* -> MSG_ANSWER, empty */
     MSG_ATTEST,       /* evidence in, token out */
     MSG_CERTS,        /* ISSUER -> JWK set */
+    MSG_PROVIDER_NEW, /* NAME, ISSUER, SIGNERS? -> HEAD, MAC */
+    MSG_POLICY_GET,   /* HEAD, MAC (or ISSUER), KIND, POLICY_JWS? -> token */
+    MSG_POLICY_SET,   /* ..., JWS -> token, HEAD, MAC, POLICY_JWS */
+    MSG_POLICY_RESET, /* ..., JWS -> token, HEAD, MAC */
+    MSG_SIGNERS_GET,  /* HEAD, MAC (or ISSUER) -> token */
+    MSG_SIGNERS_CHANGE, /* HEAD, MAC, JWS, ADD? -> token, HEAD, MAC */
+    MSG_ADMIN_TOKEN,  /* SUBJECT, ROLES, AUDIENCE, LIFETIME -> token of the local issuer */
     MSG_PROBE,        /* tests only, where the core was built and started for them */
     MSG_ANSWER,
     MSG_COUNT,
@@ -36,8 +43,6 @@ enum wire_tag {
     TAG_INIT_JSON,
     TAG_NONCE,
     TAG_DRAFT_POLICY,    /* text of a policy that replaces the provider's; the token is unsigned */
-    TAG_POLICY,          /* text; absent: the default policy of the kind */
-    TAG_POLICY_SIGNER,   /* JSON */
     TAG_COLLATERAL,      /* repeated */
     TAG_ACCEPT,          /* u32: bits of enum tcb_status */
     TAG_EVAL_NUMBER,     /* u32: of "azuredefault"; 0 or absent: the newest */
@@ -45,6 +50,16 @@ enum wire_tag {
     TAG_FLAGS,           /* u32: enum wire_flag */
     TAG_ALG,             /* text: "RS256" */
     TAG_LIFETIME,        /* u32: seconds */
+    TAG_HEAD,            /* of the provider (head.h) */
+    TAG_MAC,             /* of the head, by the core */
+    TAG_POLICY_JWS,      /* as it was uploaded */
+    TAG_JWS,             /* body of a management request */
+    TAG_NAME,            /* of a new provider */
+    TAG_SIGNERS,         /* JSON: policySigningCertificates */
+    TAG_ADD,             /* no content: add, else remove */
+    TAG_SUBJECT,
+    TAG_ROLES,           /* JSON array */
+    TAG_AUDIENCE,
     TAG_PROBE,           /* text: which system call to try */
     /* answer */
     TAG_BODY,            /* JSON text, or a token */
