@@ -306,25 +306,43 @@ static void find_issuers(const struct snp_evidence *ev, const struct cert *leaf,
             add_candidates(ret, list, n, leaf->issuer);
 }
 
+/* A CA that was verified before and signed this leaf; whether its anchor is trusted is asked at each use. */
+static struct snp_ca *issuer_known(const struct cert *issuer, const struct cert *leaf, struct search *s)
+{
+    struct digest d = sha256(issuer->der);
+    struct snp_ca *ca = memo_find(s->env->memo, &ca_tag, d.p);
+
+    return ca != NULL && cert_signed_by(leaf, ca->key) ? ca : NULL;
+}
+
+static struct snp_ca *issuer_anew(const struct cert *issuer, const struct cert *leaf, struct search *s)
+{
+    AUTO_KEY k = ca_key(issuer);
+
+    if (k == NULL || !cert_signed_by(leaf, k))
+        return NULL;
+    s->is_signed = true;
+    return ca_under_anchor(issuer, s);
+}
+
 /* The CA whose key signed the leaf, up to an anchor; told apart: no such key, and a key without an anchor. */
-static struct snp_ca *issuer_verify(const struct snp_evidence *ev, const struct cert *leaf, struct search *s)
+static bool issuer_verify(const struct snp_evidence *ev, const struct cert *leaf, struct search *s,
+                          struct snp_chain *ret)
 {
     struct candidates issuers = { .count = 0 };
 
     find_issuers(ev, leaf, s->line, s->env, &issuers);
-    for (size_t i = 0; i < issuers.count; i++) {
-        AUTO_KEY k = ca_key(&issuers.list[i]);
-        struct snp_ca *ca;
-
-        if (k == NULL || !cert_signed_by(leaf, k))
-            continue;
+    for (size_t i = 0; i < issuers.count && ret->ca == NULL; i++)
+        ret->ca = issuer_known(&issuers.list[i], leaf, s);
+    if (ret->ca != NULL) {
         s->is_signed = true;
-        ca = ca_under_anchor(&issuers.list[i], s);
-        if (ca != NULL)
-            return ca;
+        return true;
     }
+    for (size_t i = 0; i < issuers.count && ret->ca == NULL; i++)
+        ret->ca = issuer_anew(&issuers.list[i], leaf, s);
+    ret->own_ca = ret->ca != NULL;
     s->no_memory |= s->env->a->failed;
-    return NULL;
+    return ret->own_ca;
 }
 
 static struct snp_leaf *leaf_new(const struct cert *cert, enum snp_line line, const struct snp_ca *ca,
@@ -359,17 +377,18 @@ static bool chain_anew(const struct snp_evidence *ev, const struct cert *cert, e
                                      ERR_CERT_SIGNATURE };
     static const struct rule root = { "chain to AMD's root key", "evidence-snp 2.3", WHAT, ERR_UNTRUSTED_ROOT };
     struct search s = { .env = env, .line = line };
+    bool found;
 
+    ret->ca = NULL; /* what memory had is not both halves of a chain */
     if (!is_pss(cert, env->checks, e))
         return false;
-    ret->ca = issuer_verify(ev, cert, &s);
-    ret->own_ca = ret->ca != NULL;
-    if (ret->ca == NULL && s.no_memory)
+    found = issuer_verify(ev, cert, &s, ret);
+    if (!found && s.no_memory)
         return err_memory(e, WHAT);
     if (!check_fact(env->checks, &sig, s.is_signed, "made by the issuing CA's key",
                     arena_printf(env->a, "no certificate named '%.*s' verifies it", (int)cert->issuer_cn.n,
                                  (const char *)cert->issuer_cn.p), e)
-        || !check_fact(env->checks, &root, ret->own_ca, "an ARK of AMD or a configured anchor",
+        || !check_fact(env->checks, &root, found, "an ARK of AMD or a configured anchor",
                        "the CA was issued by another root", e))
         return false;
     ret->leaf = leaf_new(cert, line, ret->ca, env->checks, e);
