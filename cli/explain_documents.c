@@ -5,7 +5,7 @@
 #include "evidence/collateral.h"
 
 /* A recorded request: the evidence stands in one of these members, as base64url. */
-static const char *const request_members[] = { "quote", "report", "attestationInfo", "data" };
+static const char *const request_members[] = { "quote", "report", "attestationInfo", "data", "hcl_report" };
 
 static const struct json *request_member(struct bytes in, struct arena *a, const struct json **ret_all)
 {
@@ -68,6 +68,43 @@ static bool explain_request(struct bytes in, struct page *p, struct err *e)
     return page_nested(p, "evidence", evidence, e);
 }
 
+/* -- what an Azure host answers about its processor's certificates (THIM) -- */
+
+static const struct json *host_answer(struct bytes in, struct arena *a)
+{
+    struct err ignored = { .code = ERR_NONE };
+    const struct json *j;
+
+    if (!looks_json(in) || in.n > ((size_t)1 << 20) || !json_parse(in, JSON_DEPTH, "host", a, &j, &ignored))
+        return NULL;
+    return json_is(json_member(j, "vcekCert"), JSON_STRING) ? j : NULL;
+}
+
+static bool is_host_answer(struct bytes in)
+{
+    struct arena a;
+    bool yes;
+
+    arena_init(&a, (size_t)16 << 20);
+    yes = host_answer(in, &a) != NULL;
+    arena_done(&a);
+    return yes;
+}
+
+static bool explain_host_answer(struct bytes in, struct page *p, struct err *e)
+{
+    const struct json *j = host_answer(in, p->a);
+    struct bytes tcb;
+
+    (void)e;
+    if (json_string(json_member(j, "tcbm"), &tcb))
+        page_text(p, "TCB (byte 7 first)", tcb);
+    page_certs(p, "vcekCert", json_member(j, "vcekCert")->text);
+    if (json_is(json_member(j, "certificateChain"), JSON_STRING))
+        page_certs(p, "certificateChain", json_member(j, "certificateChain")->text);
+    return true;
+}
+
 /* -- collateral, as the collateral bag recognises it -- */
 
 static bool is_collateral(struct bytes in)
@@ -114,6 +151,7 @@ static bool explain_collateral(struct bytes in, struct page *p, struct err *e)
 
 const struct explainer explain_documents[] = {
     { "attestation request", is_request, explain_request },
+    { "certificates of a host (THIM)", is_host_answer, explain_host_answer },
     { "collateral", is_collateral, explain_collateral },
 };
 const size_t explain_documents_count = COUNT(explain_documents);
