@@ -3,115 +3,28 @@
  * The library runs inside our own loop: it gives a descriptor to wait for and is run when that is ready.
  * A request whose answer comes from the core is suspended and resumed; nothing here blocks. */
 #include "front/front.h"
+#include "front/tls.h"
 
 #include "crypto/hash.h"
 #include "os/io.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
 #include <microhttpd.h>
 #include <stdio.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #define POOL_FACTOR 2 /* of the header limit: what lies between is refused with our own document */
 
-/* A certificate with its key; two generations, so that a handshake in progress keeps the one it began with. */
-struct tls_identity {
-    gnutls_pcert_st chain[8];
-    unsigned count;
-    gnutls_privkey_t key;
-};
-
 struct http {
     struct front *front;
     struct MHD_Daemon *daemon;
-    struct tls_identity identity[2];
-    size_t current;
 };
-
-static struct http *the_http; /* the certificate callback of the library has no argument of ours */
-
-/* -- TLS identity -- */
-
-static void identity_done(struct tls_identity *t)
-{
-    for (unsigned i = 0; i < t->count; i++)
-        gnutls_pcert_deinit(&t->chain[i]);
-    if (t->key != NULL)
-        gnutls_privkey_deinit(t->key);
-    *t = (struct tls_identity){ .count = 0 };
-}
-
-static bool tls_path(const struct front *f, enum config_key k, const char *file, char *to, size_t size)
-{
-    const char *set = f->config.value[k];
-
-    return set[0] != 0 ? snprintf(to, size, "%s", set) < (int)size
-                       : snprintf(to, size, "%s/tls/%s", f->config.value[CONFIG_service_state], file) < (int)size;
-}
-
-static bool identity_load(const struct front *f, struct tls_identity *ret, struct err *e)
-{
-    char cert_path[4096], key_path[4096];
-    struct bytes cert, key;
-    struct arena a;
-    gnutls_datum_t c, k;
-    unsigned count = COUNT(ret->chain);
-    int rc;
-
-    arena_init(&a, 2 << 20);
-    *ret = (struct tls_identity){ .count = 0 };
-    if (!tls_path(f, CONFIG_tls_certificate, "cert.pem", cert_path, sizeof(cert_path))
-        || !tls_path(f, CONFIG_tls_key, "key.pem", key_path, sizeof(key_path)) || !file_read(cert_path, 1 << 20, &a, &cert, e)
-        || !file_read(key_path, 1 << 16, &a, &key, e)) {
-        arena_done(&a);
-        return err_set(e, ERR_USAGE, "TLS identity", "path is too long");
-    }
-    c = (gnutls_datum_t){ (unsigned char *)(uintptr_t)cert.p, (unsigned)cert.n };
-    k = (gnutls_datum_t){ (unsigned char *)(uintptr_t)key.p, (unsigned)key.n };
-    rc = gnutls_pcert_list_import_x509_raw(ret->chain, &count, &c, GNUTLS_X509_FMT_PEM, 0);
-    if (rc >= 0) {
-        ret->count = count;
-        rc = gnutls_privkey_init(&ret->key);
-    }
-    if (rc >= 0)
-        rc = gnutls_privkey_import_x509_raw(ret->key, &k, GNUTLS_X509_FMT_PEM, NULL, 0);
-    gnutls_memset((void *)(uintptr_t)key.p, 0, key.n);
-    arena_done(&a);
-    if (rc < 0) {
-        identity_done(ret);
-        return err_set(e, ERR_USAGE, "TLS identity", "%s, %s: %s", cert_path, key_path, gnutls_strerror(rc));
-    }
-    return true;
-}
-
-static int give_identity(gnutls_session_t session, const gnutls_datum_t *req_ca_rdn, int nreqs, const gnutls_pk_algorithm_t *algos,
-                         int algo_count, gnutls_pcert_st **ret_chain, unsigned *ret_count, gnutls_privkey_t *ret_key)
-{
-    struct tls_identity *t = &the_http->identity[the_http->current];
-
-    (void)session, (void)req_ca_rdn, (void)nreqs, (void)algos, (void)algo_count;
-    *ret_chain = t->chain;
-    *ret_count = t->count;
-    *ret_key = t->key;
-    return 0;
-}
-
-bool http_reload(struct http *h, struct err *e)
-{
-    size_t other = 1 - h->current;
-    struct tls_identity fresh;
-
-    if (!identity_load(h->front, &fresh, e))
-        return false; /* the one in use stays */
-    identity_done(&h->identity[other]);
-    h->identity[other] = fresh;
-    h->current = other;
-    return true;
-}
 
 /* -- requests -- */
 
@@ -170,6 +83,8 @@ void reply_error_details(struct request *rq, const struct err *e, struct bytes d
     struct bytes body = message == NULL ? (struct bytes){ NULL, 0 } : api_error(e, message, details, &rq->a);
 
     rq->error_code = err_rest_code(e->code);
+    rq->error_name = err_name(e->code);
+    rq->failure = message;
     if (err_http(e->code) == 503 && rq->retry_after == 0)
         rq->retry_after = 30;
     reply_json(rq, err_http(e->code), body.p == NULL ? LIT(out_of_memory) : body);
@@ -197,6 +112,8 @@ static enum MHD_Result send_reply(struct request *rq)
     (void)MHD_add_response_header(r, "Cache-Control", rq->public_answer ? "public, max-age=300" : "no-store");
     if (rq->error_code != NULL)
         (void)MHD_add_response_header(r, "x-ms-error-code", rq->error_code);
+    if (rq->authenticate != NULL)
+        (void)MHD_add_response_header(r, "WWW-Authenticate", rq->authenticate);
     if (rq->allow != NULL)
         (void)MHD_add_response_header(r, "Allow", rq->allow);
     if (rq->retry_after > 0) {
@@ -205,13 +122,14 @@ static enum MHD_Result send_reply(struct request *rq)
     }
     if (rq->front->stopping)
         (void)MHD_add_response_header(r, "Connection", "close");
+    audit_record(rq);
+    metrics_count(rq);
     ok = MHD_queue_response(rq->connection, (unsigned)rq->status, r);
     MHD_destroy_response(r);
     return ok;
 }
 
-/* Host without its port; the issuer is the base URL that the client used for a name that is ours. */
-static void find_tenant(struct request *rq)
+static void read_host(struct request *rq)
 {
     const char *host = request_header(rq, "Host");
     struct bytes h = bytes_str(host == NULL ? "" : host);
@@ -220,7 +138,38 @@ static void find_tenant(struct request *rq)
     while (colon > 0 && h.p[colon - 1] != ':' && h.p[colon - 1] != ']')
         colon--;
     rq->host = colon > 0 && h.p[colon - 1] == ':' ? bytes_part(h, 0, colon - 1) : h;
-    rq->issuer = rq->front->base_url;
+}
+
+const char *http_client_address(struct request *rq)
+{
+    const union MHD_ConnectionInfo *i = MHD_get_connection_info(rq->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    char text[64];
+
+    if (i == NULL || getnameinfo(i->client_addr, i->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in),
+                                 text, sizeof(text), NULL, 0, NI_NUMERICHOST) != 0)
+        return "";
+    return arena_str(&rq->a, bytes_str(text));
+}
+
+/* Only what verified against tls.client_ca counts. */
+bool http_client_name(const struct request *rq, char *to, size_t size)
+{
+    const union MHD_ConnectionInfo *i = MHD_get_connection_info(rq->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    const gnutls_datum_t *list;
+    gnutls_x509_crt_t crt;
+    unsigned n, status = 1;
+    bool ok = false;
+
+    if (i == NULL || rq->front->config.value[CONFIG_tls_client_ca][0] == 0 || gnutls_certificate_verify_peers2(i->tls_session, &status) != 0
+        || status != 0)
+        return false;
+    list = gnutls_certificate_get_peers(i->tls_session, &n);
+    if (list == NULL || n == 0 || gnutls_x509_crt_init(&crt) != 0)
+        return false;
+    if (gnutls_x509_crt_import(crt, list, GNUTLS_X509_FMT_DER) == 0)
+        ok = gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, to, &size) == 0;
+    gnutls_x509_crt_deinit(crt);
+    return ok;
 }
 
 static struct request *request_new(struct front *f, struct MHD_Connection *c, const char *url, const char *method)
@@ -244,7 +193,7 @@ static struct request *request_new(struct front *f, struct MHD_Connection *c, co
         return NULL;
     }
     make_request_id(rq);
-    find_tenant(rq);
+    read_host(rq);
     f->in_flight++;
     return rq;
 }
@@ -327,7 +276,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
         rq->body = bytes_of(rq->raw, rq->raw_n);
         if (rq->too_large)
             too_large(rq, rq->raw_n + 1);
-        else
+        else if (limit_take(rq))
             route(rq);
         if (!rq->replied) {
             rq->suspended = true;
@@ -365,23 +314,41 @@ static void on_log(void *cls, const char *fmt, va_list args)
     (void)cls, (void)fmt, (void)args; /* its messages are about single clients' broken connections */
 }
 
+/* CAs of operators' client certificates; showing one is up to the client. NULL: none are asked for. */
+static bool client_ca(struct front *f, const char **ret, struct err *e)
+{
+    const char *path = f->config.value[CONFIG_tls_client_ca];
+    struct bytes pem;
+
+    *ret = NULL;
+    if (path[0] == 0)
+        return true;
+    if (!file_read(path, 1 << 20, &f->own, &pem, e))
+        return false;
+    *ret = arena_str(&f->own, pem);
+    return *ret != NULL || err_memory(e, "client CAs");
+}
+
 bool http_open(struct front *f, int listener, struct http **ret, struct err *e)
 {
     struct http *h = arena_new(&f->own, struct http);
+    const char *ca;
 
     if (h == NULL)
         return err_memory(e, "HTTP");
     h->front = f;
-    the_http = h;
-    if (!identity_load(f, &h->identity[0], e))
+    if (!tls_open(f, e))
+        return false;
+    if (!client_ca(f, &ca, e))
         return false;
     h->daemon = MHD_start_daemon(
         MHD_USE_TLS | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, h,
         MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_NOTIFY_COMPLETED, on_end, h,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)f->connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)f->idle,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)f->header_limit * POOL_FACTOR, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_HTTPS_CERT_CALLBACK, give_identity, MHD_OPTION_HTTPS_PRIORITIES,
-        "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE", MHD_OPTION_END);
+        MHD_OPTION_HTTPS_CERT_CALLBACK, tls_give, MHD_OPTION_HTTPS_PRIORITIES,
+        "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE", ca == NULL ? MHD_OPTION_END : MHD_OPTION_HTTPS_MEM_TRUST, ca,
+        MHD_OPTION_END);
     if (h->daemon == NULL)
         return err_set(e, ERR_INTERNAL, "HTTP", "library could not start: %s", strerror(errno));
     *ret = h;
@@ -415,6 +382,5 @@ void http_stop_accepting(struct http *h)
 void http_close(struct http *h)
 {
     MHD_stop_daemon(h->daemon);
-    identity_done(&h->identity[0]);
-    identity_done(&h->identity[1]);
+    tls_close();
 }

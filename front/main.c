@@ -1,8 +1,10 @@
 /* main.c: the HTTP process: opens what it needs, closes its sandbox, loops.
  *
- * avouch-front CONFIG-FD LISTENER-FD CORE-WORKERS */
+ * avouch-front CONFIG-FD LISTENER-FD METRICS-FD METRICS-MEMORY-FD SLOT CORE-WORKERS */
 #include "front/front.h"
+#include "front/tls.h"
 
+#include "codec/stamp.h"
 #include "crypto/hash.h"
 #include "os/io.h"
 #include "os/sandbox.h"
@@ -38,6 +40,25 @@ static bool read_accept(const char *list, uint32_t *ret, struct err *e)
     return true;
 }
 
+int64_t front_now(const struct front *f)
+{
+    return clock_now() + f->clock_offset;
+}
+
+/* Both processes pretend the same time: a token of one must not be old to the other. */
+static bool read_clock(struct front *f, struct err *e)
+{
+    const char *text = f->config.value[CONFIG_dev_clock];
+    int64_t t;
+
+    if (!f->config.dev || text[0] == 0)
+        return true;
+    if (!stamp_parse(bytes_str(text), &t))
+        return err_set(e, ERR_USAGE, "configuration", "'dev.clock' is not a time of the form YYYY-MM-DDThh:mm:ssZ");
+    f->clock_offset = t - clock_now();
+    return true;
+}
+
 static bool read_settings(struct front *f, struct err *e)
 {
     const struct config *c = &f->config;
@@ -45,7 +66,7 @@ static bool read_settings(struct front *f, struct err *e)
 
     f->settings = settings_default();
     f->base_url = c->value[CONFIG_service_base_url];
-    if (!read_accept(c->value[CONFIG_verify_accept], &f->settings.accept_tcb, e)
+    if (!read_clock(f, e) || !read_accept(c->value[CONFIG_verify_accept], &f->settings.accept_tcb, e)
         || !config_number(c, CONFIG_verify_expired_grace, 0, 30 * 86400, &f->settings.expired_grace, e)
         || !config_number(c, CONFIG_verify_evaluation_number, 0, UINT32_MAX, &f->settings.tcb_eval_number, e)
         || !config_yes(c, CONFIG_verify_mix_evaluation_numbers, &mix, e) || !config_yes(c, CONFIG_token_compatible, &compatible, e)
@@ -55,7 +76,8 @@ static bool read_settings(struct front *f, struct err *e)
         || !config_number(c, CONFIG_limits_connections, 1, 65536, &f->connections, e)
         || !config_number(c, CONFIG_limits_idle, 1, 3600, &f->idle, e)
         || !config_number(c, CONFIG_limits_drain, 0, 600, &f->drain, e)
-        || !config_number(c, CONFIG_limits_core_wait, 1, 600, &f->core_wait, e))
+        || !config_number(c, CONFIG_limits_core_wait, 1, 600, &f->core_wait, e) || !config_number(c, CONFIG_limits_rate, 0, 1000000, &f->rate, e)
+        || !config_number(c, CONFIG_limits_tenant_rate, 0, 1000000, &f->tenant_rate, e))
         return false;
     f->settings.mix_eval_numbers = mix;
     f->wire_flags = (mix ? WIRE_MIX_EVAL_NUMBERS : 0u) | (compatible ? WIRE_COMPATIBLE : 0u)
@@ -73,8 +95,8 @@ static const char *folder_of(const char *path, struct arena *a)
 
 static bool close_walls(struct front *f, struct err *e)
 {
-    const char *read[4] = { NULL }, *write[2] = { f->config.value[CONFIG_service_state], NULL };
-    const enum config_key files[] = { CONFIG_tls_certificate, CONFIG_tls_key };
+    const char *read[6] = { NULL }, *write[2] = { f->config.value[CONFIG_service_state], NULL };
+    const enum config_key files[] = { CONFIG_tls_certificate, CONFIG_tls_key, CONFIG_auth_jwks };
     size_t n = 0;
 
     for (size_t i = 0; i < COUNT(files); i++)
@@ -100,7 +122,7 @@ static void on_signal(struct front *f, int fd, uint64_t *deadline)
     if (read(fd, &s, sizeof(s)) != sizeof(s))
         return;
     if (s.ssi_signo == SIGHUP) {
-        if (http_reload(f->http, &e))
+        if (tls_reload(f, &e))
             log_line("info", "front", "TLS certificate was read anew", "");
         else
             log_error("front", &e);
@@ -116,25 +138,31 @@ static int sooner(int a, int b)
 
 static void loop(struct front *f, int signals)
 {
-    struct pollfd p[MAX_LINKS + 2];
+    struct pollfd p[MAX_LINKS + 3];
     uint64_t deadline = 0;
 
     while (!f->stopping || (f->in_flight > 0 && clock_monotonic_us() < deadline)) {
         size_t n = corelink_poll(f, p + 2);
         int wait = sooner(http_timeout_ms(f->http), corelink_timeout_ms(f, clock_monotonic_us()));
 
+        wait = sooner(wait, audit_timeout_ms(f, clock_monotonic_us()));
+        p[n + 2] = (struct pollfd){ .fd = metrics_descriptor(f), .events = POLLIN };
         p[0] = (struct pollfd){ .fd = http_descriptor(f->http), .events = POLLIN };
         p[1] = (struct pollfd){ .fd = signals, .events = POLLIN };
         if (f->stopping)
             wait = sooner(wait, 100);
-        if (poll(p, n + 2, wait) < 0 && errno != EINTR)
+        if (poll(p, n + 3, wait) < 0 && errno != EINTR)
             break;
         if (p[1].revents != 0)
             on_signal(f, signals, &deadline);
         corelink_serve(f, p + 2, n);
         corelink_expire(f, clock_monotonic_us());
         http_run(f->http);
+        metrics_run(f);
+        if (audit_timeout_ms(f, clock_monotonic_us()) == 0)
+            audit_flush(f);
     }
+    audit_flush(f);
 }
 
 int main(int argc, char **argv)
@@ -145,7 +173,7 @@ int main(int argc, char **argv)
     sigset_t set;
     int signals;
 
-    if (argc != 4) {
+    if (argc != 7) {
         fputs("avouch-front is started by avouchd\n", stderr);
         return 2;
     }
@@ -158,16 +186,19 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     arena_init(&f.own, (size_t)512 << 20);
-    f.link_count = (size_t)atoi(argv[3]);
+    f.link_count = (size_t)atoi(argv[6]);
     crypto_warm_up();
+    (void)process_memory();
     if (signals < 0 || f.link_count > MAX_LINKS
         || !file_read(arena_printf(&f.own, "/proc/self/fd/%d", atoi(argv[1])), 1 << 20, &f.own, &text, &e)
         || !config_parse(text, &f.own, &f.config, &e) || !read_settings(&f, &e) || !front_load_collateral(&f, &e)
-        || !corelink_open(&f, &e) || !http_open(&f, atoi(argv[2]), &f.http, &e) || !close_walls(&f, &e)) {
+        || !store_open(arena_printf(&f.own, "%s/store.db", f.config.value[CONFIG_service_state]), &f.store, &e) || !corelink_open(&f, &e)
+        || !auth_open(&f, &e) || !metrics_open(&f, atoi(argv[3]), atoi(argv[4]), (size_t)atoi(argv[5]), f.link_count, &e) || !http_open(&f, atoi(argv[2]), &f.http, &e) || !close_walls(&f, &e)) {
         log_error("front", &e);
         return 1;
     }
     loop(&f, signals);
     http_close(f.http);
+    store_close(f.store);
     return 0;
 }
