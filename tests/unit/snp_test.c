@@ -247,6 +247,15 @@ static void assert_verdict(struct run *r, enum err_code code, const char *why)
     assert_refused(&e, code, why);
 }
 
+static struct bytes rest_json(struct arena *a, struct bytes report, struct bytes pem)
+{
+    struct jobj o = jobj_open(a);
+
+    jobj_b64url(&o, "SnpReport", report);
+    jobj_b64url(&o, "VcekCertChain", pem);
+    return jobj_print(&o, false);
+}
+
 /* -- each member of `report` -- */
 
 static const char *version_text(struct arena *a, struct snp_version v)
@@ -511,6 +520,47 @@ static void vector_damage(void **state)
         assert_true(e.code != ERR_NONE && e.why[0] != 0 && !err_is_undecided(e.code));
         if (i >= 0x330)
             assert_int_equal(e.code, ERR_RESERVED_NOT_ZERO);
+        arena_done(&a);
+    }
+    memo_free(memo);
+    unload(&l);
+}
+
+/* The certificate beside the report: each byte altered, each length cut. */
+static void vector_certificate_damage(void **state)
+{
+    const struct vector *v = *state;
+    struct memo *memo = memo_new(16);
+    struct snp_evidence *ev;
+    struct bytes der;
+    struct loaded l;
+    struct err e = { 0 };
+    uint8_t *copy;
+
+    load(&l, v);
+    if (l.cert.n > 0)
+        assert_ok(snp_evidence_make(l.report, l.cert, &l.a, &ev, &e), &e);
+    else
+        assert_ok(snp_evidence_parse(l.evidence, &l.a, &ev, &e), &e);
+    der = ev->certs[0].der;
+    copy = arena_alloc(&l.a, der.n);
+    memcpy(copy, der.p, der.n);
+    for (size_t i = 0; i < 2 * der.n; i++) {
+        bool cut = i >= der.n;
+        struct arena a;
+        struct run r;
+
+        arena_init(&a, 8 << 20);
+        if (!cut)
+            copy[i] = (uint8_t)(copy[i] ^ 1u << (i % 8));
+        r = run_of(&a, rest_json(&a, l.report, bytes_of(copy, cut ? i - der.n : der.n)), (struct bytes){ NULL, 0 }, l.at);
+        r.memo = memo;
+        if (run(&r, &e))
+            fail_msg("byte %zu of the certificate altered or cut and still valid", i);
+        assert_true(e.code != ERR_NONE && e.why[0] != 0);
+        assert_true(!err_is_undecided(e.code) || i == der.n); /* no certificate at all: one could be had */
+        if (!cut)
+            copy[i] = der.p[i];
         arena_done(&a);
     }
     memo_free(memo);
@@ -1325,15 +1375,6 @@ static void mint(struct arena *a, const struct amd_pki *p, const struct amd_leaf
     *ret_pem = amd_pem(a, ders, 3);
 }
 
-static struct bytes rest_json(struct arena *a, struct bytes report, struct bytes pem)
-{
-    struct jobj o = jobj_open(a);
-
-    jobj_b64url(&o, "SnpReport", report);
-    jobj_b64url(&o, "VcekCertChain", pem);
-    return jobj_print(&o, false);
-}
-
 static void own_vendor(void **state)
 {
     const struct own *row = *state;
@@ -1787,7 +1828,8 @@ static void add_vectors(struct suite *s)
         { "fields", vector_fields, false, false, false },      { "certificate", vector_certificate, false, false, false },
         { "verdict", vector_verdict, false, false, false },    { "claims", vector_claims, true, false, false },
         { "window", vector_window, true, false, false },       { "each byte damaged", vector_damage, true, false, false },
-        { "cut anywhere", vector_truncated, true, false, false }, { "HCL report", vector_hcl, false, true, false },
+        { "cut anywhere", vector_truncated, true, false, false },
+        { "certificate damaged", vector_certificate_damage, true, false, false }, { "HCL report", vector_hcl, false, true, false },
         { "HCL report damaged", hcl_damage, true, true, false }, { "vTPM quote", vector_quote, false, true, true },
     };
 
