@@ -6,38 +6,47 @@
 #include "codec/stamp.h"
 #include "evidence/snp/snp_priv.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
 #define WHAT "SEV-SNP certificate"
 
 enum {
     MAX_CA_CANDIDATES = 16,
     MAX_CRLS = 16,
+    ARENA_SLACK = 64, /* alignment of a single allocation */
     SKEW = 300, /* seconds that clocks may differ (section 3, step 6) */
 };
 
 static const char ca_tag, leaf_tag, crl_tag;
+static char verified_mark;
 
 static void ca_free(void *p)
 {
     struct snp_ca *ca = p;
+    struct arena own;
 
     if (ca == NULL)
         return;
     key_free(ca->key);
     key_free(ca->ark_key);
-    free(ca);
+    own = ca->own; /* the arena holds the struct that holds it */
+    arena_done(&own);
 }
 
 static void leaf_free(void *p)
 {
     struct snp_leaf *leaf = p;
+    struct arena own;
 
     if (leaf == NULL)
         return;
     key_free(leaf->key);
-    free(leaf);
+    own = leaf->own;
+    arena_done(&own);
+}
+
+/* A marker of the memo: that it is there is all it says. */
+static void nothing_to_free(void *p)
+{
+    (void)p;
 }
 
 void snp_chain_done(struct snp_chain *c, struct memo *memo)
@@ -56,12 +65,8 @@ void snp_chain_done(struct snp_chain *c, struct memo *memo)
     } else if (c->own_leaf) {
         leaf_free(c->leaf);
     }
-    if (c->crl_verified && memo != NULL) {
-        void *mark = malloc(1);
-
-        if (mark != NULL)
-            (void)memo_put(memo, &crl_tag, c->crl_key, mark, free);
-    }
+    if (c->crl_verified && memo != NULL)
+        (void)memo_put(memo, &crl_tag, c->crl_key, &verified_mark, nothing_to_free);
     *c = (struct snp_chain){ NULL };
 }
 
@@ -232,13 +237,18 @@ struct search {
 
 static struct snp_ca *ca_new(const struct cert *cert, const struct cert *ark, struct search *s)
 {
-    struct snp_ca *ca = calloc(1, sizeof(*ca) + cert->der.n + ark->der.n);
+    size_t size = sizeof(struct snp_ca) + cert->der.n + ark->der.n;
     struct err ignored = { .code = ERR_NONE };
+    struct snp_ca *ca;
+    struct arena own;
 
+    arena_init(&own, size + ARENA_SLACK);
+    ca = arena_alloc(&own, size);
     if (ca == NULL) {
         s->no_memory = true;
         return NULL;
     }
+    ca->own = own;
     memcpy(ca->mem, cert->der.p, cert->der.n);
     memcpy(ca->mem + cert->der.n, ark->der.p, ark->der.n);
     if (cert_parse(bytes_of(ca->mem, cert->der.n), WHAT, &ca->cert, &ignored)
@@ -350,13 +360,18 @@ static struct snp_leaf *leaf_new(const struct cert *cert, enum snp_line line, co
 {
     static const struct rule extensions = { "AMD extensions", "evidence-snp 2.2", WHAT, ERR_CERT_EXTENSION };
     static const struct rule curve = { "key of the leaf", "evidence-snp 3 step 3", WHAT, ERR_LEAF_MISSING };
-    struct snp_leaf *leaf = calloc(1, sizeof(*leaf) + cert->der.n);
+    size_t size = sizeof(struct snp_leaf) + cert->der.n;
     struct digest d = sha256(ca->cert.der);
+    struct snp_leaf *leaf;
+    struct arena own;
 
+    arena_init(&own, size + ARENA_SLACK);
+    leaf = arena_alloc(&own, size);
     if (leaf == NULL) {
         (void)err_memory(e, WHAT);
         return NULL;
     }
+    leaf->own = own;
     memcpy(leaf->mem, cert->der.p, cert->der.n);
     memcpy(leaf->ca_hash, d.p, sizeof(leaf->ca_hash));
     leaf->line = line;

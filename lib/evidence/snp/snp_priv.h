@@ -14,6 +14,7 @@ extern const struct snp_root snp_roots[SNP_LINES];
 
 /* A CA that a trust anchor issued; owns its memory. */
 struct snp_ca {
+    struct arena own; /* of this struct itself, sized to it */
     struct key *key, *ark_key;
     struct cert cert, ark; /* views into `mem` */
     uint8_t mem[];
@@ -21,6 +22,7 @@ struct snp_ca {
 
 /* A VCEK or VLEK that a CA issued; owns its memory. */
 struct snp_leaf {
+    struct arena own;
     uint8_t ca_hash[32]; /* SHA-256 of the DER of that CA */
     enum snp_line line;
     enum snp_signing_key kind;

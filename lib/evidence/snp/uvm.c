@@ -5,26 +5,39 @@
 #include "codec/json.h"
 #include "codec/stamp.h"
 
-#include <stdlib.h>
-
 #define WHAT "UVM endorsement"
 
 enum { MEASUREMENT = 48, PAYLOAD_SHA384 = -43, SKEW = 300 };
 
 /* What the memo keeps: only what does not depend on the time or on who is trusted. */
 struct known {
+    struct arena own;
     struct snp_uvm uvm; /* views into `mem` */
     uint8_t mem[];
 };
 static const char uvm_tag;
 
+static void forget(void *p)
+{
+    struct arena own = ((struct known *)p)->own; /* the arena holds the struct that holds it */
+
+    arena_done(&own);
+}
+
 static void remember(struct memo *memo, const uint8_t key[32], const struct snp_uvm *u)
 {
-    struct known *k = memo == NULL ? NULL : malloc(sizeof(*k) + u->issuer.n + u->feed.n + u->measurement.n);
+    size_t size = sizeof(struct known) + u->issuer.n + u->feed.n + u->measurement.n;
+    struct arena own;
+    struct known *k;
     uint8_t *at;
 
+    if (memo == NULL)
+        return;
+    arena_init(&own, size + 64);
+    k = arena_alloc(&own, size);
     if (k == NULL)
         return;
+    k->own = own;
     k->uvm = *u;
     at = k->mem;
     memcpy(at, u->measurement.p, u->measurement.n);
@@ -33,7 +46,7 @@ static void remember(struct memo *memo, const uint8_t key[32], const struct snp_
     k->uvm.issuer.p = at;
     memcpy(at += u->issuer.n, u->feed.p, u->feed.n);
     k->uvm.feed.p = at;
-    (void)memo_put(memo, &uvm_tag, key, k, free);
+    (void)memo_put(memo, &uvm_tag, key, k, forget);
 }
 
 static bool recall(struct memo *memo, const uint8_t key[32], struct arena *a, struct snp_uvm *ret)
