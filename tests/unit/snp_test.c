@@ -545,6 +545,11 @@ static void vector_certificate_damage(void **state)
     der = ev->certs[0].der;
     copy = arena_alloc(&l.a, der.n);
     memcpy(copy, der.p, der.n);
+    {
+        struct run whole = run_of(&l.a, rest_json(&l.a, l.report, der), (struct bytes){ NULL, 0 }, l.at);
+
+        assert_verdict(&whole, ERR_NONE, NULL); /* DER instead of PEM is fine */
+    }
     for (size_t i = 0; i < 2 * der.n; i++) {
         bool cut = i >= der.n;
         struct arena a;
