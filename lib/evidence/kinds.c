@@ -1,11 +1,15 @@
 /* kinds.c: the table of evidence kinds. A new kind is a room and a row here. */
 #include "evidence/evidence.h"
+#include "evidence/snp/snp.h"
+#include "evidence/tdx/tdx.h"
 
 extern const struct evidence_kind evidence_sgx, evidence_openenclave;
 
 static const struct evidence_kind *const kinds[] = {
     &evidence_sgx,
     &evidence_openenclave,
+    &evidence_snp,
+    &evidence_tdx,
 };
 
 static const struct {
