@@ -67,6 +67,7 @@ struct settings {
     uint32_t required_pcr_mask;   /* TPM */
     bool require_valid_aik_cert;  /* TPM */
     bool allow_snp_v1;            /* SEV-SNP report version 1 */
+    bool allow_sha1_quotes;       /* TPM: RSASSA with SHA-1, and logs that only the SHA-1 bank covers */
 };
 struct settings settings_default(void);
 
