@@ -40,8 +40,6 @@ struct settings settings_default(void)
 {
     return (struct settings){
         .accept_tcb = TCB_ACCEPT_DEFAULT,
-        .required_pcr_mask = 0xffffff,
-        .require_valid_aik_cert = true,
     };
 }
 

@@ -64,8 +64,8 @@ struct settings {
     int64_t tcb_eval_number;      /* 0: the newest on hand; else exactly this one */
     bool mix_eval_numbers;        /* TCB info and QE identity of different numbers */
     bool extra_claims;            /* the service's own claims beside the recorded ones */
-    uint32_t required_pcr_mask;   /* TPM */
-    bool require_valid_aik_cert;  /* TPM */
+    uint32_t required_pcr_mask;   /* TPM: bit i, PCR i must be quoted; default none */
+    bool require_valid_aik_cert;  /* TPM: else the claim aikValidated tells and the policy decides; default no */
     bool allow_snp_v1;            /* SEV-SNP report version 1 */
     bool allow_sha1_quotes;       /* TPM: RSASSA with SHA-1, and logs that only the SHA-1 bank covers */
 };

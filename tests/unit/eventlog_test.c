@@ -474,10 +474,10 @@ static const struct forged {
     { "honest: off", 1, ERR_NONE, NULL, SECURE_BOOT_DISABLED },
     { "variable hidden as another type", 2, ERR_LOG_MISMATCH, "are the variable SecureBoot", 0 },
     { "variable hidden behind other data", 3, ERR_NONE, NULL, SECURE_BOOT_INCONSISTENT },
-    { "variable's data exchanged", 4, ERR_LOG_MISMATCH, "as a variable's is", 0 },
+    { "variable's data exchanged", 4, ERR_NONE, NULL, SECURE_BOOT_INCONSISTENT },
     { "separator hidden as an action", 5, ERR_LOG_MISMATCH, "is that of a separator", 0 },
     { "separator invented before", 6, ERR_LOG_MISMATCH, "as a separator's is", 0 },
-    { "second variable behind the separator", 7, ERR_NONE, NULL, SECURE_BOOT_DISABLED },
+    { "second variable behind the separator", 7, ERR_LOG_MISMATCH, "measured behind the separator", 0 },
     { "two variables", 8, ERR_NONE, NULL, SECURE_BOOT_INCONSISTENT },
     { "debug firmware", 9, ERR_NONE, NULL, SECURE_BOOT_DEBUG },
 };
@@ -504,7 +504,7 @@ static void forge(struct maker *m, int how)
     if (how == 8)
         put_event(o, 7, EV_EFI_VARIABLE_DRIVER_CONFIG, off, off);
     put_event(o, 7, how == 5 ? EV_EFI_ACTION : EV_SEPARATOR, ZEROS, ZEROS);
-    if (how == 7 || how == 3 || how == 5)
+    if (how == 7 || how == 5)
         put_event(o, 7, EV_EFI_VARIABLE_DRIVER_CONFIG, on, on);
 }
 

@@ -155,8 +155,21 @@ static bool contradicts(const struct tpm_event *ev, const char *what, const char
                    type == NULL ? "unknown type" : type, ev->offset, why);
 }
 
+/* Firmware measures SecureBoot once, as a variable, before the separator. Whoever runs later could extend
+ * the PCR with another value. */
+static bool check_secure_boot_event(const struct tpm_event *ev, bool after_separator, const char *what, struct err *e)
+{
+    if (!ev->covered || !names_secure_boot(ev->data))
+        return true;
+    if (ev->type != EV_EFI_VARIABLE_DRIVER_CONFIG)
+        return contradicts(ev, what, "its data are the variable SecureBoot, its type is another", e);
+    if (after_separator)
+        return contradicts(ev, what, "the variable SecureBoot is measured behind the separator", e);
+    return true;
+}
+
 /* Types are not measured; a log that gives an event another type could hide it from claims and policies. */
-static bool check_type(const struct tpm_event *ev, const char *what, struct err *e)
+static bool check_type(const struct tpm_event *ev, bool after_separator, const char *what, struct err *e)
 {
     const char *wrong;
 
@@ -166,13 +179,8 @@ static bool check_type(const struct tpm_event *ev, const char *what, struct err 
         return contradicts(ev, what, "its digest is that of a separator, its type is not", e);
     if (ev->type == EV_SEPARATOR && !ev->covered)
         return contradicts(ev, what, "its digest is not that of its data, as a separator's is", e);
-    if (ev->pcr == 7) {
-        if (ev->type == EV_EFI_VARIABLE_DRIVER_CONFIG && !ev->covered)
-            return contradicts(ev, what, "its digest is not that of its data, as a variable's is", e);
-        if (ev->covered && ev->type != EV_EFI_VARIABLE_DRIVER_CONFIG && names_secure_boot(ev->data))
-            return contradicts(ev, what, "its data are the variable SecureBoot, its type is another", e);
-        return true;
-    }
+    if (ev->pcr == 7)
+        return check_secure_boot_event(ev, after_separator, what, e);
     if (ev->type == EV_EVENT_TAG && !ev->covered)
         return contradicts(ev, what, "its digest is not that of its data, as a tagged event's is", e);
     if (ev->covered && ev->type != EV_EVENT_TAG && ev->data.n >= 8 && sipa_valid(ev->data, &wrong)
@@ -194,6 +202,7 @@ static bool check_sipa(const struct tpm_event *ev, const char *what, struct err 
 static bool judge_events(struct tpm_state *s, const char *what, struct err *e)
 {
     struct separators sep = { .bank = NULL };
+    uint32_t ended = 0;
 
     for (size_t i = 0; i < s->log.count; i++) {
         struct tpm_event *ev = &s->log.events[i];
@@ -207,8 +216,10 @@ static bool judge_events(struct tpm_state *s, const char *what, struct err *e)
         separators_make(&sep, bank);
         ev->covered = covers(ev, bank, digest);
         ev->separator = is_separator(&sep, digest);
-        if (!check_type(ev, what, e) || !check_sipa(ev, what, e))
+        if (!check_type(ev, (ended >> ev->pcr & 1) != 0, what, e) || !check_sipa(ev, what, e))
             return false;
+        if (ev->separator)
+            ended |= 1u << ev->pcr;
     }
     return true;
 }
