@@ -57,6 +57,25 @@ const char *tcb_status_name(enum tcb_status s); /* "SW_HARDENING_NEEDED" */
 bool tcb_status_find(struct bytes name, enum tcb_status *ret);
 #define TCB_ACCEPT_DEFAULT 0x3fu /* bit n accepts status n: everything but stale and revoked */
 
+/* How a vendor's revocation lists are used where the evidence can be judged without them (SEV-SNP). */
+enum crl_use {
+    CRL_IF_PRESENT, /* a list that is on hand counts, and must then be current and genuine */
+    CRL_OFF,
+    CRL_REQUIRED,
+};
+
+/* SEV-SNP: evidence-snp sections 1.8, 2.6, 3, 4.2. Zero is the default everywhere. */
+struct snp_settings {
+    enum crl_use crl;
+    bool allow_masked_chip_id;
+    bool refuse_debug;        /* else the tenant's policy decides by the claim */
+    bool refuse_provisional;  /* committed firmware older than the running one */
+    bool allow_nonzero_tail;  /* report data behind the 32 bytes of the hash */
+    uint8_t min_tcb[3][5];    /* by line: fmc, boot loader, tee, snp, microcode */
+    bool require_receipt;     /* of container endorsements */
+    const struct snp_profiles *profiles; /* what counts as compliant; NULL: the built-in list */
+};
+
 /* What a tenant or an operator may choose; defaults by settings_default(). */
 struct settings {
     uint32_t accept_tcb;          /* bits of enum tcb_status; REVOKED is never accepted */
@@ -68,6 +87,7 @@ struct settings {
     bool require_valid_aik_cert;  /* TPM: else the claim aikValidated tells and the policy decides; default no */
     bool allow_snp_v1;            /* SEV-SNP report version 1 */
     bool allow_sha1_quotes;       /* TPM: RSASSA with SHA-1, and logs that only the SHA-1 bank covers */
+    struct snp_settings snp;
 };
 struct settings settings_default(void);
 

@@ -1,8 +1,10 @@
 /* kinds.c: the table of evidence kinds. A new kind is a room and a row here. */
 #include "evidence/evidence.h"
+#include "evidence/snp/snp.h"
 #include "evidence/tpm/tpm.h"
 
 static const struct evidence_kind *const kinds[] = {
+    &evidence_snp,
     &evidence_tpm,
 };
 
