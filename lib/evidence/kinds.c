@@ -1,11 +1,13 @@
 /* kinds.c: the table of evidence kinds. A new kind is a room and a row here. */
 #include "evidence/evidence.h"
+#include "evidence/azureguest/azureguest.h"
 #include "evidence/snp/snp.h"
 #include "evidence/tpm/tpm.h"
 
 static const struct evidence_kind *const kinds[] = {
     &evidence_snp,
     &evidence_tpm,
+    &evidence_azureguest,
 };
 
 static const struct {
