@@ -8,6 +8,7 @@
 
 #define FIRST_BLOCK ((size_t)16 << 10)
 #define LARGEST_STEP ((size_t)1 << 20)
+#define MOST_KEPT ((size_t)1 << 20)
 #define ALIGNMENT _Alignof(max_align_t)
 
 struct arena_block {
@@ -22,42 +23,71 @@ void arena_init(struct arena *a, size_t budget)
     *a = (struct arena){ .left = budget };
 }
 
-static void free_until(struct arena *a, const struct arena_block *keep)
+static void free_blocks(struct arena_block *b)
 {
-    while (a->blocks != keep) {
-        struct arena_block *b = a->blocks;
-        a->blocks = b->next;
+    while (b != NULL) {
+        struct arena_block *next = b->next;
+
         free(b);
+        b = next;
     }
 }
 
 void arena_done(struct arena *a)
 {
-    free_until(a, NULL);
+    free_blocks(a->blocks);
+    free_blocks(a->spare);
     *a = (struct arena){ 0 };
 }
 
 void arena_reset(struct arena *a, size_t budget)
 {
-    struct arena_block *first = a->blocks;
+    struct arena_block *b = a->blocks, *next;
+    size_t kept = 0;
 
-    while (first != NULL && first->next != NULL)
-        first = first->next;
-    free_until(a, first);
+    for (struct arena_block *s = a->spare; s != NULL; s = s->next)
+        kept += s->size;
+    for (; b != NULL; b = next) {
+        next = b->next;
+        if (kept + b->size > MOST_KEPT) {
+            free(b);
+            continue;
+        }
+        memset(b->data, 0, b->used);
+        b->used = 0;
+        b->next = a->spare;
+        a->spare = b;
+        kept += b->size;
+    }
+    a->blocks = NULL;
     a->failed = false;
     a->left = budget;
-    if (first == NULL)
-        return;
-    memset(first->data, 0, first->used);
-    first->used = 0;
-    a->left = budget > first->size ? budget - first->size : 0;
+}
+
+/* A kept block of at least this size that the budget still pays for. */
+static struct arena_block *take_spare(struct arena *a, size_t at_least)
+{
+    for (struct arena_block **at = &a->spare; *at != NULL; at = &(*at)->next) {
+        struct arena_block *b = *at;
+
+        if (b->size < at_least || b->size > a->left)
+            continue;
+        *at = b->next;
+        b->next = a->blocks;
+        a->blocks = b;
+        a->left -= b->size;
+        return b;
+    }
+    return NULL;
 }
 
 static struct arena_block *new_block(struct arena *a, size_t at_least)
 {
     size_t size = a->blocks == NULL ? FIRST_BLOCK : a->blocks->size * 2;
-    struct arena_block *b;
+    struct arena_block *b = take_spare(a, at_least);
 
+    if (b != NULL)
+        return b;
     if (size > LARGEST_STEP)
         size = LARGEST_STEP;
     if (size < at_least)

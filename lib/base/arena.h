@@ -11,6 +11,7 @@ struct arena_block;
 
 struct arena {
     struct arena_block *blocks; /* newest first */
+    struct arena_block *spare;  /* emptied by arena_reset(), taken before the kernel is asked */
     size_t left;                /* budget that is not yet handed to a block */
     bool failed;
 };
@@ -18,7 +19,8 @@ struct arena {
 void arena_init(struct arena *a, size_t budget);
 void arena_done(struct arena *a); /* frees everything; the arena may be initialised again */
 
-/* Empties the arena but keeps its first block, so that a busy worker does not ask the kernel anew. */
+/* Empties the arena but keeps up to a megabyte of its blocks, so that a busy worker does not ask the
+ * kernel anew for each request. */
 void arena_reset(struct arena *a, size_t budget);
 
 void *arena_alloc(struct arena *a, size_t n) CHECKED;

@@ -140,6 +140,8 @@
     X(POLICY_SYNTAX,               400, "PolicyParsingError",     "correct the policy at the place shown")            \
     X(POLICY_DENIED,               400, "PolicyEvaluationError",  "meet the provider's policy, or let its owner change it") \
     X(POLICY_EVALUATION,           400, "PolicyEvaluationError",  "let the policy's owner correct the rule that is named") \
+    X(SIGNER_SIGNATURE,            400, "InvalidParameter",       "sign again with the key of the certificate that the token carries") \
+    X(SIGNER_CHAIN,                400, "InvalidParameter",       "put the signer's certificates into x5c, up to a self-signed CA") \
     X(INVALID_OPERATION,           400, "InvalidOperation",       "see the API description of this operation")        \
     X(JSON_SYNTAX,                 400, "InvalidParameter",       "send well-formed JSON (RFC 8259), UTF-8, without duplicate members") \
     X(EXPRESSION,                  400, "InvalidParameter",       "correct the JMESPath expression")                  \
@@ -157,10 +159,15 @@
     X(NO_MEMORY,                   500, "InternalError",          "the request needed more memory than its budget")   \
     X(COLLATERAL_MISSING,          503, "ServiceUnavailable",     "retry; the vendor's collateral could not be had yet") \
     X(COLLATERAL_FORMAT,           503, "ServiceUnavailable",     "retry; the collateral on hand is damaged")         \
+    X(TCB_CHAIN_INVALID,           503, "ServiceUnavailable",     "retry; the collateral on hand is not signed by the vendor") \
+    X(TCB_SIGNER_REVOKED,          503, "ServiceUnavailable",     "retry; the vendor revoked the signer of the collateral on hand") \
+    X(TCB_INFO_SIGNATURE,          503, "ServiceUnavailable",     "retry; the collateral on hand was altered")        \
+    X(QE_IDENTITY_SIGNATURE,       503, "ServiceUnavailable",     "retry; the collateral on hand was altered")        \
+    X(CRL_INVALID,                 503, "ServiceUnavailable",     "retry; the revocation list on hand is not the vendor's") \
+    X(CRL_EXPIRED,                 503, "ServiceUnavailable",     "retry; the revocation list is being refreshed")    \
     X(COLLATERAL_SIGNATURE,        503, "ServiceUnavailable",     "retry; the collateral on hand is not the vendor's") \
     X(COLLATERAL_EXPIRED,          503, "ServiceUnavailable",     "retry; platform collateral is being refreshed")    \
     X(CRL_MISSING,                 503, "ServiceUnavailable",     "retry; the vendor's revocation list could not be had yet") \
-    X(CRL_EXPIRED,                 503, "ServiceUnavailable",     "retry; the vendor's revocation list is being refreshed") \
     X(CRL_SIGNATURE,               503, "ServiceUnavailable",     "retry; the revocation list on hand is not the vendor's") \
     X(STORE,                       503, "ServiceUnavailable",     "retry; the store does not answer")                 \
     X(STORE_TAMPERED,              503, "ServiceUnavailable",     "tell the operator: a stored record was changed outside the service") \

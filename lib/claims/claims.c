@@ -122,26 +122,82 @@ struct bytes claim_value_json(const struct claim *c, struct arena *a)
     return out_view(&o);
 }
 
+/* Whether one of the members up to `last`, those that were there before, has this name. */
+static bool has_before(const struct jobj *o, const struct jobj_member *last, struct bytes name)
+{
+    for (const struct jobj_member *m = o->first; last != NULL; m = m->next) {
+        if (bytes_equal(m->name, name))
+            return true;
+        if (m == last)
+            return false;
+    }
+    return false;
+}
+
+/* Positions of the chosen claims, sorted by name; stable, so claims of one name keep their order. */
+static size_t sort_by_name(const struct claims *c, unsigned use, size_t *order, size_t *spare)
+{
+    size_t n = 0, *from = order, *to = spare;
+
+    for (size_t i = 0; i < c->count; i++)
+        if ((c->list[i].use & use) != 0)
+            order[n++] = i;
+    for (size_t width = 1; width < n; width *= 2) {
+        size_t *swap = from;
+
+        for (size_t lo = 0; lo < n; lo += 2 * width) {
+            size_t mid = lo + width < n ? lo + width : n, hi = lo + 2 * width < n ? lo + 2 * width : n;
+            size_t x = lo, y = mid;
+
+            for (size_t k = lo; k < hi; k++)
+                to[k] = y >= hi || (x < mid && bytes_compare(c->list[from[x]].name, c->list[from[y]].name) <= 0)
+                    ? from[x++] : from[y++];
+        }
+        from = to;
+        to = swap;
+    }
+    if (from != order)
+        memcpy(order, from, n * sizeof(*order));
+    return n;
+}
+
+/* next[i] is the next chosen claim of the same name, or count; first[i] tells whether i is the first of its name. */
+static void link_names(const struct claims *c, const size_t *order, size_t n, size_t *next, bool *first)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool more = i + 1 < n && bytes_equal(c->list[order[i]].name, c->list[order[i + 1]].name);
+
+        first[order[i]] = i == 0 || !bytes_equal(c->list[order[i]].name, c->list[order[i - 1]].name);
+        next[order[i]] = more ? order[i + 1] : c->count;
+    }
+}
+
+static struct bytes values_json(const struct claims *c, size_t i, const size_t *next, struct arena *a)
+{
+    struct jarr values;
+
+    if (next[i] == c->count)
+        return claim_value_json(&c->list[i], a);
+    values = jarr_open(a);
+    for (; i != c->count; i = next[i])
+        jarr_raw(&values, claim_value_json(&c->list[i], a));
+    return jarr_close(&values);
+}
+
 void claims_to_object(const struct claims *c, unsigned use, struct jobj *o)
 {
-    for (size_t i = 0; i < c->count; i++) {
-        struct jarr values;
-        size_t same = 0;
+    size_t *order = arena_many(o->a, c->count, size_t), *next = arena_many(o->a, c->count, size_t);
+    bool *first = arena_many(o->a, c->count, bool);
+    const struct jobj_member *last = o->last;
+    size_t n;
 
-        if ((c->list[i].use & use) == 0 || jobj_has(o, c->list[i].name))
-            continue;
-        for (size_t k = i; k < c->count; k++)
-            same += (c->list[k].use & use) != 0 && bytes_equal(c->list[k].name, c->list[i].name);
-        if (same == 1) {
-            jobj_raw(o, c->list[i].name, claim_value_json(&c->list[i], o->a));
-            continue;
-        }
-        values = jarr_open(o->a);
-        for (size_t k = i; k < c->count; k++)
-            if ((c->list[k].use & use) != 0 && bytes_equal(c->list[k].name, c->list[i].name))
-                jarr_raw(&values, claim_value_json(&c->list[k], o->a));
-        jobj_raw(o, c->list[i].name, jarr_close(&values));
-    }
-    if (c->failed)
+    if (c->failed || order == NULL || next == NULL || first == NULL) {
         o->failed = true;
+        return;
+    }
+    n = sort_by_name(c, use, order, next);
+    link_names(c, order, n, next, first);
+    for (size_t i = 0; i < c->count; i++)
+        if (first[i] && !has_before(o, last, c->list[i].name))
+            jobj_append(o, c->list[i].name, values_json(c, i, next, o->a));
 }

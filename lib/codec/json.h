@@ -70,6 +70,8 @@ struct jobj_member {
 
 struct jobj jobj_open(struct arena *a);
 void jobj_raw(struct jobj *o, struct bytes name, struct bytes json_text);
+/* For a name that the caller knows to be absent: no search, so that many members stay linear. */
+void jobj_append(struct jobj *o, struct bytes name, struct bytes json_text);
 void jobj_str(struct jobj *o, const char *name, struct bytes text);
 void jobj_text(struct jobj *o, const char *name, const char *text);
 void jobj_int(struct jobj *o, const char *name, int64_t v);

@@ -130,20 +130,11 @@ bool jobj_has(const struct jobj *o, struct bytes name)
     return find(o, name) != NULL;
 }
 
-void jobj_raw(struct jobj *o, struct bytes name, struct bytes json_text)
+void jobj_append(struct jobj *o, struct bytes name, struct bytes json_text)
 {
-    struct jobj_member *m = find(o, name);
+    struct jobj_member *m = arena_new(o->a, struct jobj_member);
 
-    if (json_text.p == NULL) {
-        o->failed = true;
-        return;
-    }
-    if (m != NULL) {
-        m->value = json_text;
-        return;
-    }
-    m = arena_new(o->a, struct jobj_member);
-    if (m == NULL) {
+    if (m == NULL || json_text.p == NULL) {
         o->failed = true;
         return;
     }
@@ -153,6 +144,18 @@ void jobj_raw(struct jobj *o, struct bytes name, struct bytes json_text)
     else
         o->last->next = m;
     o->last = m;
+}
+
+void jobj_raw(struct jobj *o, struct bytes name, struct bytes json_text)
+{
+    struct jobj_member *m = find(o, name);
+
+    if (m == NULL)
+        jobj_append(o, name, json_text);
+    else if (json_text.p == NULL)
+        o->failed = true;
+    else
+        m->value = json_text;
 }
 
 void jobj_json(struct jobj *o, const char *name, struct bytes json_text)

@@ -37,12 +37,14 @@ static void record(struct checks *list, const struct rule *r, enum check_result 
 static bool outcome(struct checks *list, const struct rule *r, bool ok, const char *expected, const char *actual,
                     struct err *e)
 {
+    const char *name = strcmp(r->what, r->name) == 0 ? "" : r->name, *colon = name[0] == 0 ? "" : ": ";
+
     record(list, r, ok ? CHECK_OK : err_is_undecided(r->code) ? CHECK_UNDECIDED : CHECK_FAILED, expected, actual);
     if (ok)
         return true;
     if (expected == NULL)
-        return err_set(e, r->code, r->what, "%s: %s", r->name, actual == NULL ? "failed" : actual);
-    return err_set(e, r->code, r->what, "%s: expected %s, found %s", r->name, expected,
+        return err_set(e, r->code, r->what, "%s%s%s", name, colon, actual == NULL ? "failed" : actual);
+    return err_set(e, r->code, r->what, "%s%sexpected %s, found %s", name, colon, expected,
                    actual == NULL ? "something else" : actual);
 }
 

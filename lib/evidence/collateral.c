@@ -1,6 +1,7 @@
 /* collateral.c: see collateral.h. */
 #include "evidence/collateral.h"
 
+#include "base/cur.h"
 #include "codec/hex.h"
 #include "codec/json.h"
 #include "codec/stamp.h"
@@ -16,6 +17,18 @@ const char *collateral_kind_name(enum collateral_kind kind)
     static const char *const names[] = { "TCB info", "QE identity", "TCB evaluation numbers", "CRL", "certificates" };
 
     return names[kind];
+}
+
+void collateral_digest(const struct collateral_item *item, uint8_t to[32])
+{
+    struct digest d;
+
+    if (item->has_digest) {
+        memcpy(to, item->digest, 32);
+        return;
+    }
+    d = sha256(item->body);
+    memcpy(to, d.p, 32);
 }
 
 static void read_dates(const struct json *body, struct collateral_item *item)
@@ -93,25 +106,81 @@ static bool recognise(struct collateral *c, struct collateral_item *item, const 
     return err_set(e, ERR_COLLATERAL_FORMAT, name, "neither collateral JSON nor CRL nor certificate");
 }
 
-bool collateral_add(struct collateral *c, struct bytes body, const char *name, struct err *e)
+static bool push(struct collateral *c, const struct collateral_item *item)
 {
-    struct collateral_item item = { .body = body };
-
-    if (!recognise(c, &item, name, e))
-        return false;
     if (c->count == c->room) {
         size_t room = c->room == 0 ? 16 : c->room * 2;
         struct collateral_item *list = arena_many(c->a, room, struct collateral_item);
 
         if (list == NULL)
-            return err_memory(e, name);
+            return false;
         if (c->count > 0)
             memcpy(list, c->list, c->count * sizeof(*list));
         c->list = list;
         c->room = room;
     }
-    c->list[c->count++] = item;
+    c->list[c->count++] = *item;
     return true;
+}
+
+bool collateral_join(struct collateral *c, const struct collateral *from)
+{
+    for (size_t i = 0; i < from->count; i++)
+        if (!push(c, &from->list[i]))
+            return false;
+    return true;
+}
+
+static bool add_one(struct collateral *c, struct bytes body, const char *name, struct err *e)
+{
+    struct collateral_item item = { .body = body };
+
+    if (!recognise(c, &item, name, e))
+        return false;
+    return push(c, &item) || err_memory(e, name);
+}
+
+/* Endorsements as Open Enclave stores them: a table of nine offsets, then the items (evidence-sgx 7.4). */
+static bool add_endorsements(struct collateral *c, struct bytes body, const char *name, struct err *e)
+{
+    enum { ITEMS = 9, FIRST = 1, LAST = 7 };
+    struct cur in = cur_open(body);
+    uint32_t size, count, at[ITEMS + 1];
+    struct bytes data;
+
+    cur_skip(&in, 8, "version, enclave type");
+    size = cur_u32le(&in, "buffer size");
+    count = cur_u32le(&in, "count");
+    for (size_t i = 0; i < ITEMS; i++)
+        at[i] = cur_u32le(&in, "offset");
+    size = size < 4 * ITEMS ? 0 : size - 4 * ITEMS; /* the buffer begins with the table of offsets */
+    data = cur_take(&in, size, "endorsements");
+    if (!cur_close(&in, ERR_COLLATERAL_FORMAT, name, e))
+        return false;
+    if (count != ITEMS)
+        return err_set(e, ERR_COLLATERAL_FORMAT, name, "endorsements have %u items, %d are expected", count, ITEMS);
+    at[ITEMS] = size;
+    for (size_t i = FIRST; i <= LAST; i++) {
+        struct bytes item;
+
+        if (at[i] > at[i + 1] || at[i + 1] > size)
+            return err_set(e, ERR_COLLATERAL_FORMAT, name, "offset of item %zu is %u, the next is %u of %u", i, at[i], at[i + 1], size);
+        item = bytes_part(data, at[i], at[i + 1] - at[i]);
+        while (item.n > 0 && item.p[item.n - 1] == 0 && item.p[0] != 0x30)
+            item.n--; /* texts end in NUL; a DER item tells its own length */
+        if (!add_one(c, item, name, e))
+            return false;
+    }
+    return true;
+}
+
+bool collateral_add(struct collateral *c, struct bytes body, const char *name, struct err *e)
+{
+    static const uint8_t endorsements[8] = { 1, 0, 0, 0, 2, 0, 0, 0 };
+
+    if (bytes_equal(bytes_part(body, 0, sizeof(endorsements)), BYTES(endorsements)))
+        return add_endorsements(c, body, name, e);
+    return add_one(c, body, name, e);
 }
 
 struct needs needs_open(struct arena *a)

@@ -19,6 +19,8 @@ enum collateral_kind {
 struct collateral_item {
     enum collateral_kind kind;
     struct bytes body;      /* as fetched */
+    bool has_digest;        /* an owner of long-lived items fills it once */
+    uint8_t digest[32];     /* SHA-256 of body; by collateral_digest() */
     int64_t from, to;       /* issueDate..nextUpdate, thisUpdate..nextUpdate, notBefore..notAfter */
     struct bytes issuer_cn; /* CRL, CERTS: of the first certificate */
     struct bytes subject_cn;/* CERTS: of the first certificate */
@@ -38,7 +40,11 @@ struct collateral {
 struct collateral collateral_open(struct arena *a);
 /* Recognises one file or answer and adds it. ERR_COLLATERAL_FORMAT: nothing that is known. */
 bool collateral_add(struct collateral *c, struct bytes body, const char *name, struct err *e) CHECKED;
+/* Adds the items of `from`; their bodies are not copied. */
+bool collateral_join(struct collateral *c, const struct collateral *from) CHECKED;
 const char *collateral_kind_name(enum collateral_kind kind);
+/* SHA-256 of the body into `to`. */
+void collateral_digest(const struct collateral_item *item, uint8_t to[32]);
 
 /* What a verification asks for. `key` names it across processes and sources, in the form of a path:
  *   sgx/tcb?fmspc=00906ed50000   tdx/tcb?fmspc=...   sgx/qe/identity   tdx/qe/identity

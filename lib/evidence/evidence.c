@@ -40,6 +40,8 @@ struct settings settings_default(void)
 {
     return (struct settings){
         .accept_tcb = TCB_ACCEPT_DEFAULT,
+        .tcb_identifier = LIT("azuredefault"),
+        .extra_claims = true,
     };
 }
 

@@ -81,8 +81,9 @@ struct settings {
     uint32_t accept_tcb;          /* bits of enum tcb_status; REVOKED is never accepted */
     int64_t expired_grace;        /* seconds that collateral may be past its nextUpdate; default 0 */
     int64_t tcb_eval_number;      /* 0: the newest on hand; else exactly this one */
+    struct bytes tcb_identifier;  /* the baseline by the name that the policy gave it: "azuredefault" */
     bool mix_eval_numbers;        /* TCB info and QE identity of different numbers */
-    bool extra_claims;            /* the service's own claims beside the recorded ones */
+    bool extra_claims;            /* the service's own claims in tokens, beside the recorded ones */
     uint32_t required_pcr_mask;   /* TPM: bit i, PCR i must be quoted; default none */
     bool require_valid_aik_cert;  /* TPM: else the claim aikValidated tells and the policy decides; default no */
     bool allow_snp_v1;            /* SEV-SNP report version 1 */

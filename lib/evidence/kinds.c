@@ -4,7 +4,11 @@
 #include "evidence/snp/snp.h"
 #include "evidence/tpm/tpm.h"
 
+extern const struct evidence_kind evidence_sgx, evidence_openenclave;
+
 static const struct evidence_kind *const kinds[] = {
+    &evidence_sgx,
+    &evidence_openenclave,
     &evidence_snp,
     &evidence_tpm,
     &evidence_azureguest,

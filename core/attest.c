@@ -1,0 +1,363 @@
+/* attest.c: the corridor: evidence in, token out. */
+#include "core/provider.h"
+
+#include "codec/b64.h"
+#include "codec/hex.h"
+#include "jose/policy_jws.h"
+#include "policy/policy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Everything of one attestation, in the order in which it comes to be. */
+struct attestation {
+    struct core *core;
+    const struct wire_fields *f;
+    struct arena *a;
+    int64_t now;
+    const struct evidence_kind *kind;
+    const char *issuer;
+    struct evidence_input in;
+    struct settings settings;
+    struct collateral collateral;
+    enum sig_alg alg;
+    struct bytes policy_text, policy_signer;
+    bool draft, explain_full;
+    const struct policy *policy;
+    struct bytes policy_hash;
+    const char *status;
+    struct claims found;
+    struct policy_result issued;
+    struct policy_trace trace;
+};
+
+static void read_attached(const struct wire_fields *f, enum wire_tag data, enum wire_tag json, struct attached *ret)
+{
+    struct bytes ignored;
+
+    ret->present = wire_find(f, data, &ret->data);
+    ret->type = wire_find(f, json, &ignored) ? DATA_JSON : DATA_BINARY;
+}
+
+static bool read_request(struct attestation *x, struct err *e)
+{
+    struct bytes kind = { NULL, 0 }, alg;
+    uint32_t flags = wire_u32(x->f, TAG_FLAGS, 0);
+
+    if (!wire_find(x->f, TAG_KIND, &kind) || !wire_find(x->f, TAG_EVIDENCE, &x->in.evidence))
+        return err_set(e, ERR_INTERNAL, "message", "kind or evidence is missing");
+    x->kind = evidence_kind_find(kind);
+    if (x->kind == NULL)
+        return err_set(e, ERR_BAD_REQUEST, "attestation type", "'%.*s' is not known", (int)kind.n, (const char *)kind.p);
+    read_attached(x->f, TAG_RUNTIME, TAG_RUNTIME_JSON, &x->in.runtime);
+    read_attached(x->f, TAG_INIT, TAG_INIT_JSON, &x->in.init);
+    (void)wire_find(x->f, TAG_NONCE, &x->in.nonce);
+    x->settings = settings_default();
+    x->settings.accept_tcb = wire_u32(x->f, TAG_ACCEPT, x->settings.accept_tcb);
+    x->settings.tcb_eval_number = wire_u32(x->f, TAG_EVAL_NUMBER, 0);
+    x->settings.expired_grace = wire_u32(x->f, TAG_GRACE, 0);
+    x->settings.mix_eval_numbers = (flags & WIRE_MIX_EVAL_NUMBERS) != 0;
+    x->settings.extra_claims = (flags & WIRE_COMPATIBLE) == 0;
+    x->explain_full = (flags & WIRE_EXPLAIN_FULL) != 0;
+    x->alg = SIG_RS256;
+    return !wire_find(x->f, TAG_ALG, &alg) || token_alg(alg, &x->alg, e);
+}
+
+/* -- collateral as it arrives: recognised and digested once, found again by its bytes -- */
+
+struct kept_item {
+    struct arena own;
+    struct bytes body;
+    struct collateral items; /* usually one; endorsements hold several */
+};
+
+static const char kept_tag;
+
+static void kept_free(void *p)
+{
+    struct arena own = ((struct kept_item *)p)->own;
+
+    arena_done(&own);
+}
+
+/* A look-up key that costs little; equality is then decided by the bytes themselves. */
+static void cheap_key(struct bytes b, uint8_t key[32])
+{
+    uint64_t h = 0xcbf29ce484222325u ^ b.n;
+
+    for (size_t i = 0; i < b.n; i += b.n < 256 ? 1 : b.n / 256)
+        h = (h ^ b.p[i]) * 0x100000001b3u;
+    memset(key, 0, 32);
+    memcpy(key, &h, sizeof(h));
+}
+
+static struct kept_item *kept_new(struct bytes body, struct err *e)
+{
+    struct arena own;
+    struct kept_item *k;
+    struct err why = { .code = ERR_NONE };
+
+    arena_init(&own, (size_t)64 << 20);
+    k = arena_new(&own, struct kept_item);
+    if (k != NULL) {
+        k->body = arena_copy(&own, body);
+        k->items = collateral_open(&own);
+        if (k->body.p != NULL && collateral_add(&k->items, k->body, "collateral", &why)) {
+            for (size_t i = 0; i < k->items.count; i++) {
+                collateral_digest(&k->items.list[i], k->items.list[i].digest);
+                k->items.list[i].has_digest = true;
+            }
+            k->items.a = NULL; /* closed: nothing is added later */
+            k->own = own;
+            return k;
+        }
+    }
+    arena_done(&own);
+    if (why.code != ERR_NONE)
+        (void)err_set(e, ERR_COLLATERAL_FORMAT, why.what, "%s", why.why);
+    else
+        (void)err_memory(e, "collateral");
+    return NULL;
+}
+
+/* The items of one body. They live until the request ends: of up to 256 that a request can bring none is
+ * evicted meanwhile, since the memo is larger and forgets the oldest. Where another body has the same
+ * look-up key the one at hand is not kept but read into the request's own arena. */
+static bool add_collateral(struct attestation *x, struct bytes body, struct err *e)
+{
+    uint8_t key[32];
+    struct kept_item *k;
+
+    cheap_key(body, key);
+    k = memo_find(x->core->items, &kept_tag, key);
+    if (k != NULL && !bytes_equal(k->body, body))
+        return collateral_add(&x->collateral, body, "collateral", e);
+    if (k == NULL) {
+        k = kept_new(body, e);
+        if (k == NULL)
+            return false;
+        if (!memo_put(x->core->items, &kept_tag, key, k, kept_free))
+            return err_memory(e, "collateral");
+    }
+    return collateral_join(&x->collateral, &k->items) || err_memory(e, "collateral");
+}
+
+static bool read_collateral(struct attestation *x, struct err *e)
+{
+    x->collateral = collateral_open(x->a);
+    for (size_t i = 0; i < x->f->count; i++)
+        if (x->f->list[i].tag == TAG_COLLATERAL && !add_collateral(x, x->f->list[i].value, e))
+            return false;
+    return true;
+}
+
+/* -- policy -- */
+
+void policy_error(const struct policy_diagnostics *d, struct arena *a, struct err *e)
+{
+    const char *text = policy_rest_message(d, a);
+
+    if (e->code == ERR_POLICY_SYNTAX && text != NULL && text[0] != 0)
+        snprintf(e->why, sizeof(e->why), "%s", text);
+}
+
+static void free_policy(void *p)
+{
+    policy_free(p);
+}
+
+/* Drafts are compiled for their one use; a provider's policy is kept. */
+static bool compile(struct attestation *x, struct err *e)
+{
+    static const char tag;
+    const struct bytes both[] = { bytes_str(x->kind->name), LIT("\0"), x->policy_text };
+    struct digest key = hash_parts(HASH_SHA256, both, COUNT(both));
+    struct policy *p = memo_find(x->core->memo, &tag, key.p);
+
+    if (p == NULL) {
+        struct policy_diagnostics diag = policy_diagnostics_open(x->a);
+
+        if (!policy_compile(x->policy_text, bytes_str(x->kind->name), &p, &diag, e)) {
+            policy_error(&diag, x->a, e);
+            return false;
+        }
+        if (!memo_put(x->core->memo, &tag, key.p, p, free_policy))
+            return err_memory(e, "policy");
+    }
+    x->policy = p;
+    return true;
+}
+
+/* The tenant's own, opened out of its envelope. The signer was checked when it was set; what is stored since
+ * is vouched for by the head. */
+static bool own_policy(struct attestation *x, const struct provider *p, struct err *e)
+{
+    struct signed_request r;
+    bool empty, ok;
+
+    if (!signed_request_open(p->policy_jws, ANY_TIME, x->a, &r, e))
+        return false;
+    ok = policy_of_request(&r, x->a, &x->policy_text, &empty, e);
+    if (ok && r.is_signed) {
+        x->policy_signer = policy_signer_json(&r, x->a);
+        ok = x->policy_signer.p != NULL || err_memory(e, "policy signer");
+    }
+    signed_request_done(&r);
+    return ok;
+}
+
+/* A draft is policy text; a JWS that carries one is taken too. */
+static bool draft_policy(struct attestation *x, struct err *e)
+{
+    struct signed_request r;
+    struct err ignored = { .code = ERR_NONE };
+    struct bytes text;
+    bool empty;
+
+    (void)e;
+    if (bytes_contain(bytes_part(x->policy_text, 0, 64), LIT("=")) || !signed_request_open(x->policy_text, ANY_TIME, x->a, &r, &ignored))
+        return true;
+    if (policy_of_request(&r, x->a, &text, &empty, &ignored) && !empty)
+        x->policy_text = text;
+    signed_request_done(&r);
+    return true;
+}
+
+static bool find_policy(struct attestation *x, struct err *e)
+{
+    struct provider p;
+
+    if (!provider_read(x->core, x->f, bytes_str(x->kind->name), x->a, &p, e))
+        return false;
+    x->issuer = arena_str(x->a, p.issuer);
+    x->draft = wire_find(x->f, TAG_DRAFT_POLICY, &x->policy_text);
+    if (x->draft)
+        return draft_policy(x, e);
+    if (p.has_policy)
+        return own_policy(x, &p, e);
+    if (!policy_default(bytes_str(x->kind->name), &x->policy_text) || x->policy_text.n == 0)
+        return err_set(e, ERR_INVALID_OPERATION, "policy", "A %s attestation policy has not been set on the attestation provider.",
+                       x->kind->name);
+    return true;
+}
+
+static bool read_policy(struct attestation *x, struct err *e)
+{
+    const struct claim *c;
+
+    if (!find_policy(x, e))
+        return false;
+    if (!compile(x, e))
+        return false;
+    x->policy_hash = policy_hash(x->policy_text, x->a);
+    c = policy_property(x->policy, "x-ms-sgx-tcbidentifier");
+    if (c != NULL && !bytes_is(c->text, "azuredefault")) {
+        x->settings.tcb_identifier = c->text;
+        x->settings.tcb_eval_number = strtol(arena_str(x->a, c->text), NULL, 10);
+    }
+    c = policy_property(x->policy, "required_pcr_mask");
+    if (c != NULL)
+        x->settings.required_pcr_mask = (uint32_t)c->integer;
+    c = policy_property(x->policy, "require_valid_aik_cert");
+    if (c != NULL)
+        x->settings.require_valid_aik_cert = c->boolean;
+    return true;
+}
+
+/* Incoming claims of every type, under their own and their older names (claims.md 1.4). */
+static void common_claims(struct attestation *x)
+{
+    claims_str(&x->found, "x-ms-ver", CLAIM_TO_BOTH, LIT("1.0"));
+    claims_str(&x->found, "x-ms-attestation-type", CLAIM_TO_BOTH, bytes_str(x->kind->token));
+    claims_str(&x->found, "x-ms-policy-hash", CLAIM_TO_BOTH, x->policy_hash);
+    claims_str(&x->found, "ver", CLAIM_TO_POLICY, LIT("1.0"));
+    claims_str(&x->found, "tee", CLAIM_TO_POLICY, bytes_str(x->kind->token));
+    claims_str(&x->found, "policy_hash", CLAIM_TO_POLICY, x->policy_hash);
+    claims_str(&x->found, "maa-policyHash", CLAIM_TO_POLICY, x->policy_hash);
+    if (x->policy_signer.n > 0) {
+        claims_json(&x->found, "x-ms-policy-signer", CLAIM_TO_BOTH, x->policy_signer);
+        claims_json(&x->found, "policy_signer", CLAIM_TO_POLICY, x->policy_signer);
+    }
+    if (x->in.nonce.n > 0)
+        claims_str(&x->found, "nonce", CLAIM_TO_BOTH, x->in.nonce);
+    if (x->core->dev)
+        claims_bool(&x->found, "x-avouch-dev", CLAIM_TO_BOTH, true);
+}
+
+/* A refusal is evaluated once more with its trace: the common case does not pay for it. */
+static bool evaluate(struct attestation *x, struct err *e)
+{
+    struct err again = { .code = ERR_NONE };
+
+    if (policy_eval(x->policy, &x->found, x->a, &x->issued, NULL, e))
+        return true;
+    if (e->code == ERR_POLICY_DENIED || e->code == ERR_POLICY_EVALUATION) {
+        x->trace = policy_trace_open(x->a);
+        (void)!policy_eval(x->policy, &x->found, x->a, &x->issued, &x->trace, &again);
+    }
+    return false;
+}
+
+/* -- token -- */
+
+static bool write_token(struct attestation *x, struct bytes *ret, struct err *e)
+{
+    struct jobj body = jobj_open(x->a);
+    uint8_t jti[32];
+
+    random_bytes(jti, sizeof(jti));
+    jobj_text(&body, "iss", x->issuer);
+    jobj_int(&body, "iat", x->now);
+    jobj_int(&body, "nbf", x->now);
+    jobj_int(&body, "exp", x->now + wire_u32(x->f, TAG_LIFETIME, 28800));
+    jobj_hex(&body, "jti", BYTES(jti));
+    return policy_token_members(x->policy, &x->found, &x->issued, &body, e)
+        && token_sign(x->core, x->issuer, x->alg, x->draft, jobj_print(&body, true), x->a, ret, e);
+}
+
+/* What a refused caller may read: a summary for everybody, the trace for who wrote the draft. */
+static void put_details(struct attestation *x, struct out *answer, struct err *e)
+{
+    const char *summary;
+
+    if (x->trace.a == NULL)
+        return;
+    if (x->draft || x->explain_full)
+        wire_put(answer, TAG_ERROR_DETAILS, policy_trace_json(&x->trace, x->a));
+    summary = policy_trace_summary(&x->trace, x->draft || x->explain_full, x->a);
+    if (summary != NULL) {
+        size_t n = strlen(e->why);
+
+        snprintf(e->why + n, sizeof(e->why) - n, "\n%s", summary);
+    }
+}
+
+static bool run(struct attestation *x, struct bytes *ret_token, struct err *e)
+{
+    struct verify_env env;
+
+    if (!read_request(x, e) || !read_policy(x, e) || !read_collateral(x, e))
+        return false;
+    env = (struct verify_env){ .now = x->now, .trust = &x->core->trust, .collateral = &x->collateral, .settings = &x->settings,
+                               .memo = x->core->memo, .a = x->a };
+    x->found = claims_open(x->a);
+    common_claims(x);
+    return evidence_verify(x->kind, &x->in, &env, &x->found, &x->status, e) && evaluate(x, e) && write_token(x, ret_token, e);
+}
+
+bool core_attest(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e)
+{
+    struct attestation x = { .core = c, .f = f, .a = a, .now = now };
+    struct bytes token;
+    bool ok = run(&x, &token, e);
+
+    if (x.status != NULL)
+        wire_put(answer, TAG_STATUS, bytes_str(x.status));
+    if (x.policy_hash.n > 0)
+        wire_put(answer, TAG_POLICY_HASH, x.policy_hash);
+    if (ok)
+        wire_put(answer, TAG_BODY, token);
+    else
+        put_details(&x, answer, e);
+    return ok;
+}

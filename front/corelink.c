@@ -1,0 +1,232 @@
+/* corelink.c: connections to the core's workers: parcels out, answers in, in any order.
+ *
+ * A worker that goes away costs the requests that it had: they get 503 and may be sent again. */
+#include "front/front.h"
+
+#include "os/channel.h"
+#include "os/io.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+struct core_link {
+    struct channel c;
+    struct request *waiting; /* in order of arrival */
+    size_t count;
+    char path[108];
+    uint64_t retry_us; /* when a closed link may be tried again */
+};
+
+static bool connect_link(struct core_link *l)
+{
+    struct sockaddr_un to = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    memcpy(to.sun_path, l->path, sizeof(l->path));
+    if (fd < 0)
+        return false;
+    if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) != 0) {
+        close(fd);
+        return false;
+    }
+    l->c = channel_open(fd);
+    return true;
+}
+
+bool corelink_open(struct front *f, struct err *e)
+{
+    f->links = arena_many(&f->own, f->link_count, struct core_link);
+    if (f->links == NULL)
+        return err_memory(e, "core link");
+    for (size_t i = 0; i < f->link_count; i++) {
+        struct core_link *l = &f->links[i];
+
+        if (snprintf(l->path, sizeof(l->path), "%s/run/core-%zu.sock", f->config.value[CONFIG_service_state], i) >= (int)sizeof(l->path))
+            return err_set(e, ERR_USAGE, "core link", "path of the state folder is too long for a socket");
+        l->c.fd = -1;
+        if (!connect_link(l))
+            return err_set(e, ERR_INTERNAL, "core link", "%s: %s", l->path, strerror(errno));
+    }
+    return true;
+}
+
+uint64_t core_next_id(struct front *f)
+{
+    return ++f->last_id;
+}
+
+static void unavailable(struct request *rq, const char *why)
+{
+    struct err e = { .code = ERR_NONE };
+
+    (void)err_set(&e, ERR_UNAVAILABLE, "core", "%s", why);
+    rq->retry_after = 1;
+    reply_error(rq, &e);
+    http_resume(rq);
+}
+
+static void lose(struct core_link *l)
+{
+    struct request *rq = l->waiting;
+
+    channel_close(&l->c);
+    l->waiting = NULL;
+    l->count = 0;
+    l->retry_us = clock_monotonic_us() + 50000;
+    while (rq != NULL) {
+        struct request *next = rq->next;
+
+        rq->next = NULL;
+        unavailable(rq, "the worker ended while it held this request; send it again");
+        rq = next;
+    }
+}
+
+/* The link with the fewest requests; a closed one is opened again when its time has come. */
+static struct core_link *choose(struct front *f)
+{
+    struct core_link *best = NULL;
+
+    for (size_t i = 0; i < f->link_count; i++) {
+        struct core_link *l = &f->links[i];
+
+        if (l->c.fd < 0 && clock_monotonic_us() >= l->retry_us && !connect_link(l))
+            l->retry_us = clock_monotonic_us() + 50000;
+        if (l->c.fd >= 0 && (best == NULL || l->count < best->count))
+            best = l;
+    }
+    return best;
+}
+
+void core_ask(struct request *rq, struct out *frame, uint64_t id, void (*on_answer)(struct request *, const struct wire_fields *))
+{
+    struct core_link *l = choose(rq->front);
+    struct bytes whole = wire_end(frame);
+    struct err e = { .code = ERR_NONE };
+    struct request **at;
+
+    if (whole.p == NULL) {
+        (void)err_set(&e, ERR_TOO_LARGE, "request", "does not fit into one parcel of %zu bytes", WIRE_MAX_PAYLOAD);
+        reply_error(rq, &e);
+        return;
+    }
+    rq->core_id = id;
+    rq->on_answer = on_answer;
+    if (l == NULL || !channel_send(&l->c, whole)) {
+        if (l != NULL)
+            lose(l);
+        (void)err_set(&e, ERR_UNAVAILABLE, "core", "no worker is there; send the request again");
+        rq->retry_after = 1;
+        reply_error(rq, &e);
+        return;
+    }
+    rq->suspended = true;
+    for (at = &l->waiting; *at != NULL; at = &(*at)->next)
+        ;
+    *at = rq;
+    l->count++;
+}
+
+static void on_frame(struct core_link *l, const struct wire_header *h, struct bytes payload)
+{
+    struct request **at = &l->waiting, *rq;
+    struct wire_fields f;
+    struct err e = { .code = ERR_NONE };
+
+    while (*at != NULL && (*at)->core_id != h->id)
+        at = &(*at)->next;
+    rq = *at;
+    if (rq == NULL) /* it waited too long and has its answer */
+        return;
+    *at = rq->next;
+    rq->next = NULL;
+    l->count--;
+    if (h->message != MSG_ANSWER || !wire_fields_parse(payload, &rq->a, &f, &e)) {
+        (void)err_set(&e, ERR_INTERNAL, "core", "answer is malformed");
+        reply_error(rq, &e);
+    } else {
+        rq->on_answer(rq, &f);
+    }
+    if (rq->replied)
+        http_resume(rq);
+}
+
+bool core_replied_error(struct request *rq, const struct wire_fields *f)
+{
+    struct bytes details = { NULL, 0 };
+    struct err e;
+
+    if (!wire_error(f, &e))
+        return false;
+    (void)wire_find(f, TAG_ERROR_DETAILS, &details);
+    if (err_http(e.code) == 503)
+        rq->retry_after = 30;
+    reply_error_details(rq, &e, arena_copy(&rq->a, details));
+    return true;
+}
+
+size_t corelink_poll(struct front *f, struct pollfd *p)
+{
+    for (size_t i = 0; i < f->link_count; i++) {
+        bool out = channel_wants_write(&f->links[i].c);
+
+        p[i] = (struct pollfd){ .fd = f->links[i].c.fd, .events = (short)(POLLIN | (out ? POLLOUT : 0)) };
+    }
+    return f->link_count;
+}
+
+void corelink_serve(struct front *f, const struct pollfd *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct core_link *l = &f->links[i];
+        struct wire_header h;
+        struct bytes payload;
+
+        if (p[i].revents == 0 || l->c.fd != p[i].fd)
+            continue;
+        if (((p[i].revents & POLLOUT) != 0 && !channel_flush(&l->c))
+            || ((p[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !channel_fill(&l->c))) {
+            lose(l);
+            continue;
+        }
+        while (channel_next(&l->c, &h, &payload))
+            on_frame(l, &h, payload);
+    }
+}
+
+void corelink_expire(struct front *f, uint64_t now_us)
+{
+    uint64_t limit = (uint64_t)f->core_wait * 1000000;
+
+    for (size_t i = 0; i < f->link_count; i++)
+        while (f->links[i].waiting != NULL && now_us - f->links[i].waiting->started_us > limit) {
+            struct request *rq = f->links[i].waiting;
+
+            f->links[i].waiting = rq->next;
+            f->links[i].count--;
+            rq->next = NULL;
+            unavailable(rq, "no answer within the time that limits.core_wait sets");
+        }
+}
+
+int corelink_timeout_ms(const struct front *f, uint64_t now_us)
+{
+    int64_t best = -1, limit = f->core_wait * 1000000;
+
+    for (size_t i = 0; i < f->link_count; i++) {
+        const struct request *rq = f->links[i].waiting;
+        int64_t left;
+
+        if (rq == NULL)
+            continue;
+        left = (int64_t)rq->started_us + limit - (int64_t)now_us;
+        if (left < 0)
+            left = 0;
+        if (best < 0 || left < best)
+            best = left;
+    }
+    return best < 0 ? -1 : (int)(best / 1000 + 1);
+}

@@ -1,0 +1,420 @@
+/* http.c: HTTP/1.1 over TLS by libmicrohttpd and GnuTLS, behind front.h.
+ *
+ * The library runs inside our own loop: it gives a descriptor to wait for and is run when that is ready.
+ * A request whose answer comes from the core is suspended and resumed; nothing here blocks. */
+#include "front/front.h"
+
+#include "crypto/hash.h"
+#include "os/io.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <gnutls/abstract.h>
+#include <gnutls/gnutls.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#define POOL_FACTOR 2 /* of the header limit: what lies between is refused with our own document */
+
+/* A certificate with its key; two generations, so that a handshake in progress keeps the one it began with. */
+struct tls_identity {
+    gnutls_pcert_st chain[8];
+    unsigned count;
+    gnutls_privkey_t key;
+};
+
+struct http {
+    struct front *front;
+    struct MHD_Daemon *daemon;
+    struct tls_identity identity[2];
+    size_t current;
+};
+
+static struct http *the_http; /* the certificate callback of the library has no argument of ours */
+
+/* -- TLS identity -- */
+
+static void identity_done(struct tls_identity *t)
+{
+    for (unsigned i = 0; i < t->count; i++)
+        gnutls_pcert_deinit(&t->chain[i]);
+    if (t->key != NULL)
+        gnutls_privkey_deinit(t->key);
+    *t = (struct tls_identity){ .count = 0 };
+}
+
+static bool tls_path(const struct front *f, enum config_key k, const char *file, char *to, size_t size)
+{
+    const char *set = f->config.value[k];
+
+    return set[0] != 0 ? snprintf(to, size, "%s", set) < (int)size
+                       : snprintf(to, size, "%s/tls/%s", f->config.value[CONFIG_service_state], file) < (int)size;
+}
+
+static bool identity_load(const struct front *f, struct tls_identity *ret, struct err *e)
+{
+    char cert_path[4096], key_path[4096];
+    struct bytes cert, key;
+    struct arena a;
+    gnutls_datum_t c, k;
+    unsigned count = COUNT(ret->chain);
+    int rc;
+
+    arena_init(&a, 2 << 20);
+    *ret = (struct tls_identity){ .count = 0 };
+    if (!tls_path(f, CONFIG_tls_certificate, "cert.pem", cert_path, sizeof(cert_path))
+        || !tls_path(f, CONFIG_tls_key, "key.pem", key_path, sizeof(key_path)) || !file_read(cert_path, 1 << 20, &a, &cert, e)
+        || !file_read(key_path, 1 << 16, &a, &key, e)) {
+        arena_done(&a);
+        return err_set(e, ERR_USAGE, "TLS identity", "path is too long");
+    }
+    c = (gnutls_datum_t){ (unsigned char *)(uintptr_t)cert.p, (unsigned)cert.n };
+    k = (gnutls_datum_t){ (unsigned char *)(uintptr_t)key.p, (unsigned)key.n };
+    rc = gnutls_pcert_list_import_x509_raw(ret->chain, &count, &c, GNUTLS_X509_FMT_PEM, 0);
+    if (rc >= 0) {
+        ret->count = count;
+        rc = gnutls_privkey_init(&ret->key);
+    }
+    if (rc >= 0)
+        rc = gnutls_privkey_import_x509_raw(ret->key, &k, GNUTLS_X509_FMT_PEM, NULL, 0);
+    gnutls_memset((void *)(uintptr_t)key.p, 0, key.n);
+    arena_done(&a);
+    if (rc < 0) {
+        identity_done(ret);
+        return err_set(e, ERR_USAGE, "TLS identity", "%s, %s: %s", cert_path, key_path, gnutls_strerror(rc));
+    }
+    return true;
+}
+
+static int give_identity(gnutls_session_t session, const gnutls_datum_t *req_ca_rdn, int nreqs, const gnutls_pk_algorithm_t *algos,
+                         int algo_count, gnutls_pcert_st **ret_chain, unsigned *ret_count, gnutls_privkey_t *ret_key)
+{
+    struct tls_identity *t = &the_http->identity[the_http->current];
+
+    (void)session, (void)req_ca_rdn, (void)nreqs, (void)algos, (void)algo_count;
+    *ret_chain = t->chain;
+    *ret_count = t->count;
+    *ret_key = t->key;
+    return 0;
+}
+
+bool http_reload(struct http *h, struct err *e)
+{
+    size_t other = 1 - h->current;
+    struct tls_identity fresh;
+
+    if (!identity_load(h->front, &fresh, e))
+        return false; /* the one in use stays */
+    identity_done(&h->identity[other]);
+    h->identity[other] = fresh;
+    h->current = other;
+    return true;
+}
+
+/* -- requests -- */
+
+const char *request_query(const struct request *rq, const char *name)
+{
+    return MHD_lookup_connection_value(rq->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+const char *request_header(const struct request *rq, const char *name)
+{
+    return MHD_lookup_connection_value(rq->connection, MHD_HEADER_KIND, name);
+}
+
+/* "00-<trace>-<span>-00": the ids of the caller's traceparent, or fresh ones (rest-api 1.2). */
+static void make_request_id(struct request *rq)
+{
+    const char *parent = request_header(rq, "traceparent");
+    uint8_t r[24];
+    int n = 0;
+
+    if (parent != NULL && strlen(parent) == 55 && strncmp(parent, "00-", 3) == 0 && parent[35] == '-' && parent[52] == '-'
+        && strspn(parent + 3, "0123456789abcdef") == 32 && strspn(parent + 36, "0123456789abcdef") == 16) {
+        snprintf(rq->request_id, sizeof(rq->request_id), "%.52s-00", parent);
+        return;
+    }
+    random_bytes(r, sizeof(r));
+    n = snprintf(rq->request_id, sizeof(rq->request_id), "00-");
+    for (size_t i = 0; i < sizeof(r); i++)
+        n += snprintf(rq->request_id + n, sizeof(rq->request_id) - (size_t)n, i == 16 ? "-%02x" : "%02x", r[i]);
+    snprintf(rq->request_id + n, sizeof(rq->request_id) - (size_t)n, "-00");
+}
+
+void reply_json(struct request *rq, int status, struct bytes body)
+{
+    struct err e = { .code = ERR_NONE };
+
+    if (body.p == NULL && status < 400) {
+        (void)err_memory(&e, "answer");
+        reply_error(rq, &e);
+        return;
+    }
+    rq->replied = true;
+    rq->status = status;
+    rq->reply = body;
+}
+
+void reply_empty(struct request *rq, int status)
+{
+    reply_json(rq, status, LIT(""));
+}
+
+void reply_error_details(struct request *rq, const struct err *e, struct bytes details)
+{
+    const char *message = api_error_message(e, &rq->a);
+    static const char out_of_memory[] = "{\"error\":{\"code\":\"InternalError\",\"message\":\"the request needed more memory than its budget\"}}";
+    struct bytes body = message == NULL ? (struct bytes){ NULL, 0 } : api_error(e, message, details, &rq->a);
+
+    rq->error_code = err_rest_code(e->code);
+    if (err_http(e->code) == 503 && rq->retry_after == 0)
+        rq->retry_after = 30;
+    reply_json(rq, err_http(e->code), body.p == NULL ? LIT(out_of_memory) : body);
+}
+
+void reply_error(struct request *rq, const struct err *e)
+{
+    reply_error_details(rq, e, (struct bytes){ NULL, 0 });
+}
+
+/* The body goes out of the request's own memory, which lives until the library reports its end. */
+static enum MHD_Result send_reply(struct request *rq)
+{
+    struct MHD_Response *r = MHD_create_response_from_buffer(rq->reply.n, (void *)(uintptr_t)rq->reply.p, MHD_RESPMEM_PERSISTENT);
+    char number[16];
+    enum MHD_Result ok;
+
+    if (r == NULL)
+        return MHD_NO;
+    if (rq->status != 204)
+        (void)MHD_add_response_header(r, "Content-Type", "application/json; charset=utf-8");
+    (void)MHD_add_response_header(r, "x-ms-request-id", rq->request_id);
+    (void)MHD_add_response_header(r, "x-ms-maa-service-version", AVOUCH_VERSION);
+    (void)MHD_add_response_header(r, "Server", "Avouch");
+    (void)MHD_add_response_header(r, "Cache-Control", rq->public_answer ? "public, max-age=300" : "no-store");
+    if (rq->error_code != NULL)
+        (void)MHD_add_response_header(r, "x-ms-error-code", rq->error_code);
+    if (rq->allow != NULL)
+        (void)MHD_add_response_header(r, "Allow", rq->allow);
+    if (rq->retry_after > 0) {
+        snprintf(number, sizeof(number), "%u", rq->retry_after);
+        (void)MHD_add_response_header(r, "Retry-After", number);
+    }
+    if (rq->front->stopping)
+        (void)MHD_add_response_header(r, "Connection", "close");
+    ok = MHD_queue_response(rq->connection, (unsigned)rq->status, r);
+    MHD_destroy_response(r);
+    return ok;
+}
+
+/* Host without its port; the issuer is the base URL that the client used for a name that is ours. */
+static void find_tenant(struct request *rq)
+{
+    const char *host = request_header(rq, "Host");
+    struct bytes h = bytes_str(host == NULL ? "" : host);
+    size_t colon = h.n;
+
+    while (colon > 0 && h.p[colon - 1] != ':' && h.p[colon - 1] != ']')
+        colon--;
+    rq->host = colon > 0 && h.p[colon - 1] == ':' ? bytes_part(h, 0, colon - 1) : h;
+    rq->issuer = rq->front->base_url;
+}
+
+static struct request *request_new(struct front *f, struct MHD_Connection *c, const char *url, const char *method)
+{
+    struct request *rq = calloc(1, sizeof(*rq));
+    struct bytes path = bytes_str(url);
+
+    if (rq == NULL)
+        return NULL;
+    arena_init(&rq->a, REQUEST_BUDGET);
+    rq->front = f;
+    rq->connection = c;
+    rq->started_us = clock_monotonic_us();
+    rq->method = arena_str(&rq->a, bytes_str(method));
+    if (path.n > 1 && path.p[path.n - 1] == '/')
+        path.n--;
+    rq->path = arena_str(&rq->a, path);
+    if (rq->method == NULL || rq->path == NULL) {
+        arena_done(&rq->a);
+        free(rq);
+        return NULL;
+    }
+    make_request_id(rq);
+    find_tenant(rq);
+    f->in_flight++;
+    return rq;
+}
+
+static void too_large(struct request *rq, size_t n)
+{
+    struct err e = { .code = ERR_NONE };
+
+    (void)err_set(&e, ERR_TOO_LARGE, "request body", "has %zu bytes or more, at most %lld are accepted (limits.body)", n,
+                  (long long)rq->front->body_limit);
+    reply_error(rq, &e);
+}
+
+/* What can be refused before a byte of the body is read. */
+static bool refused_by_headers(struct request *rq)
+{
+    const union MHD_ConnectionInfo *size = MHD_get_connection_info(rq->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    const char *length = request_header(rq, "Content-Length");
+    struct err e = { .code = ERR_NONE };
+
+    if (size != NULL && size->header_size > (size_t)rq->front->header_limit) {
+        (void)err_set(&e, ERR_HEADERS_TOO_LARGE, "header block", "has %zu bytes, at most %lld are accepted (limits.header)",
+                      size->header_size, (long long)rq->front->header_limit);
+        reply_error(rq, &e);
+        return true;
+    }
+    /* somewhat too much is read and dropped, so that the client can read the answer; far too much is not */
+    if (length != NULL && strtoull(length, NULL, 10) / 8 > (unsigned long long)rq->front->body_limit) {
+        too_large(rq, (size_t)strtoull(length, NULL, 10));
+        return true;
+    }
+    return false;
+}
+
+static void add_body(struct request *rq, const char *data, size_t n)
+{
+    uint8_t *bigger;
+    size_t cap = rq->raw_cap == 0 ? 16384 : rq->raw_cap;
+
+    if (rq->too_large || rq->raw_n + n > (size_t)rq->front->body_limit) {
+        rq->too_large = true; /* the rest is read and dropped, so that the client can read the answer */
+        return;
+    }
+    while (cap < rq->raw_n + n)
+        cap *= 2;
+    if (cap != rq->raw_cap) {
+        bigger = realloc(rq->raw, cap);
+        if (bigger == NULL) {
+            rq->too_large = true;
+            return;
+        }
+        rq->raw = bigger;
+        rq->raw_cap = cap;
+    }
+    memcpy(rq->raw + rq->raw_n, data, n);
+    rq->raw_n += n;
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const char *url, const char *method, const char *version,
+                                  const char *upload, size_t *upload_size, void **state)
+{
+    struct http *h = cls;
+    struct request *rq = *state;
+
+    (void)version;
+    if (rq == NULL) {
+        rq = request_new(h->front, c, url, method);
+        *state = rq;
+        if (rq == NULL)
+            return MHD_NO;
+        return refused_by_headers(rq) ? send_reply(rq) : MHD_YES;
+    }
+    if (*upload_size > 0) {
+        add_body(rq, upload, *upload_size);
+        *upload_size = 0;
+        return MHD_YES;
+    }
+    if (!rq->seen) {
+        rq->seen = true;
+        rq->body = bytes_of(rq->raw, rq->raw_n);
+        if (rq->too_large)
+            too_large(rq, rq->raw_n + 1);
+        else
+            route(rq);
+        if (!rq->replied) {
+            rq->suspended = true;
+            MHD_suspend_connection(c);
+            return MHD_YES;
+        }
+    }
+    return rq->replied ? send_reply(rq) : MHD_NO;
+}
+
+void http_resume(struct request *rq)
+{
+    if (!rq->suspended)
+        return;
+    rq->suspended = false;
+    MHD_resume_connection(rq->connection);
+}
+
+static void on_end(void *cls, struct MHD_Connection *c, void **state, enum MHD_RequestTerminationCode why)
+{
+    struct request *rq = *state;
+
+    (void)cls, (void)c, (void)why;
+    if (rq == NULL)
+        return;
+    rq->front->in_flight--;
+    free(rq->raw);
+    arena_done(&rq->a);
+    free(rq);
+    *state = NULL;
+}
+
+static void on_log(void *cls, const char *fmt, va_list args)
+{
+    (void)cls, (void)fmt, (void)args; /* its messages are about single clients' broken connections */
+}
+
+bool http_open(struct front *f, int listener, struct http **ret, struct err *e)
+{
+    struct http *h = arena_new(&f->own, struct http);
+
+    if (h == NULL)
+        return err_memory(e, "HTTP");
+    h->front = f;
+    the_http = h;
+    if (!identity_load(f, &h->identity[0], e))
+        return false;
+    h->daemon = MHD_start_daemon(
+        MHD_USE_TLS | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, h,
+        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_NOTIFY_COMPLETED, on_end, h,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)f->connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)f->idle,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)f->header_limit * POOL_FACTOR, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_HTTPS_CERT_CALLBACK, give_identity, MHD_OPTION_HTTPS_PRIORITIES,
+        "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE", MHD_OPTION_END);
+    if (h->daemon == NULL)
+        return err_set(e, ERR_INTERNAL, "HTTP", "library could not start: %s", strerror(errno));
+    *ret = h;
+    return true;
+}
+
+int http_descriptor(const struct http *h)
+{
+    const union MHD_DaemonInfo *i = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+
+    return i == NULL ? -1 : i->epoll_fd;
+}
+
+int http_timeout_ms(const struct http *h)
+{
+    MHD_UNSIGNED_LONG_LONG ms;
+
+    return MHD_get_timeout(h->daemon, &ms) != MHD_YES ? -1 : ms > 60000 ? 60000 : (int)ms;
+}
+
+void http_run(struct http *h)
+{
+    (void)MHD_run(h->daemon);
+}
+
+void http_stop_accepting(struct http *h)
+{
+    (void)MHD_quiesce_daemon(h->daemon);
+}
+
+void http_close(struct http *h)
+{
+    MHD_stop_daemon(h->daemon);
+    identity_done(&h->identity[0]);
+    identity_done(&h->identity[1]);
+}

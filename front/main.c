@@ -1,0 +1,173 @@
+/* main.c: the HTTP process: opens what it needs, closes its sandbox, loops.
+ *
+ * avouch-front CONFIG-FD LISTENER-FD CORE-WORKERS */
+#include "front/front.h"
+
+#include "crypto/hash.h"
+#include "os/io.h"
+#include "os/sandbox.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum { MAX_LINKS = 64 };
+
+static bool read_accept(const char *list, uint32_t *ret, struct err *e)
+{
+    struct bytes all = bytes_str(list);
+    uint32_t bits = 0;
+
+    while (all.n > 0) {
+        const uint8_t *comma = memchr(all.p, ',', all.n);
+        struct bytes word = bytes_part(all, 0, comma == NULL ? all.n : (size_t)(comma - all.p));
+        enum tcb_status s;
+
+        if (!tcb_status_find(word, &s) || s == TCB_REVOKED)
+            return err_set(e, ERR_USAGE, "configuration", "'verify.accept' names '%.*s', which is no status that can be accepted",
+                           (int)word.n, (const char *)word.p);
+        bits |= 1u << s;
+        all = bytes_part(all, word.n + 1, all.n);
+    }
+    *ret = bits;
+    return true;
+}
+
+static bool read_settings(struct front *f, struct err *e)
+{
+    const struct config *c = &f->config;
+    bool mix, compatible;
+
+    f->settings = settings_default();
+    f->base_url = c->value[CONFIG_service_base_url];
+    if (!read_accept(c->value[CONFIG_verify_accept], &f->settings.accept_tcb, e)
+        || !config_number(c, CONFIG_verify_expired_grace, 0, 30 * 86400, &f->settings.expired_grace, e)
+        || !config_number(c, CONFIG_verify_evaluation_number, 0, UINT32_MAX, &f->settings.tcb_eval_number, e)
+        || !config_yes(c, CONFIG_verify_mix_evaluation_numbers, &mix, e) || !config_yes(c, CONFIG_token_compatible, &compatible, e)
+        || !config_number(c, CONFIG_token_lifetime, 60, 28800, &f->lifetime, e)
+        || !config_number(c, CONFIG_limits_body, 1024, 12 << 20, &f->body_limit, e)
+        || !config_number(c, CONFIG_limits_header, 4096, 1 << 20, &f->header_limit, e)
+        || !config_number(c, CONFIG_limits_connections, 1, 65536, &f->connections, e)
+        || !config_number(c, CONFIG_limits_idle, 1, 3600, &f->idle, e)
+        || !config_number(c, CONFIG_limits_drain, 0, 600, &f->drain, e)
+        || !config_number(c, CONFIG_limits_core_wait, 1, 600, &f->core_wait, e))
+        return false;
+    f->settings.mix_eval_numbers = mix;
+    f->wire_flags = (mix ? WIRE_MIX_EVAL_NUMBERS : 0u) | (compatible ? WIRE_COMPATIBLE : 0u)
+        | (strcmp(c->value[CONFIG_policy_explain], "full") == 0 ? WIRE_EXPLAIN_FULL : 0u);
+    return true;
+}
+
+/* The folder of a file, for the walls. */
+static const char *folder_of(const char *path, struct arena *a)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash == NULL ? "." : slash == path ? "/" : arena_str(a, bytes_of(path, (size_t)(slash - path)));
+}
+
+static bool close_walls(struct front *f, struct err *e)
+{
+    const char *read[4] = { NULL }, *write[2] = { f->config.value[CONFIG_service_state], NULL };
+    const enum config_key files[] = { CONFIG_tls_certificate, CONFIG_tls_key };
+    size_t n = 0;
+
+    for (size_t i = 0; i < COUNT(files); i++)
+        if (f->config.value[files[i]][0] != 0)
+            read[n++] = folder_of(f->config.value[files[i]], &f->own);
+    return sandbox_enter(SANDBOX_FRONT, &(struct sandbox_paths){ .read = read, .write = write }, e);
+}
+
+static void stop(struct front *f, uint64_t *deadline)
+{
+    if (f->stopping)
+        return;
+    f->stopping = true;
+    *deadline = clock_monotonic_us() + (uint64_t)f->drain * 1000000;
+    http_stop_accepting(f->http);
+}
+
+static void on_signal(struct front *f, int fd, uint64_t *deadline)
+{
+    struct signalfd_siginfo s;
+    struct err e = { .code = ERR_NONE };
+
+    if (read(fd, &s, sizeof(s)) != sizeof(s))
+        return;
+    if (s.ssi_signo == SIGHUP) {
+        if (http_reload(f->http, &e))
+            log_line("info", "front", "TLS certificate was read anew", "");
+        else
+            log_error("front", &e);
+    } else {
+        stop(f, deadline);
+    }
+}
+
+static int sooner(int a, int b)
+{
+    return a < 0 ? b : b < 0 || a < b ? a : b;
+}
+
+static void loop(struct front *f, int signals)
+{
+    struct pollfd p[MAX_LINKS + 2];
+    uint64_t deadline = 0;
+
+    while (!f->stopping || (f->in_flight > 0 && clock_monotonic_us() < deadline)) {
+        size_t n = corelink_poll(f, p + 2);
+        int wait = sooner(http_timeout_ms(f->http), corelink_timeout_ms(f, clock_monotonic_us()));
+
+        p[0] = (struct pollfd){ .fd = http_descriptor(f->http), .events = POLLIN };
+        p[1] = (struct pollfd){ .fd = signals, .events = POLLIN };
+        if (f->stopping)
+            wait = sooner(wait, 100);
+        if (poll(p, n + 2, wait) < 0 && errno != EINTR)
+            break;
+        if (p[1].revents != 0)
+            on_signal(f, signals, &deadline);
+        corelink_serve(f, p + 2, n);
+        corelink_expire(f, clock_monotonic_us());
+        http_run(f->http);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static struct front f;
+    struct err e = { .code = ERR_NONE };
+    struct bytes text;
+    sigset_t set;
+    int signals;
+
+    if (argc != 4) {
+        fputs("avouch-front is started by avouchd\n", stderr);
+        return 2;
+    }
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    arena_init(&f.own, (size_t)512 << 20);
+    f.link_count = (size_t)atoi(argv[3]);
+    crypto_warm_up();
+    if (signals < 0 || f.link_count > MAX_LINKS
+        || !file_read(arena_printf(&f.own, "/proc/self/fd/%d", atoi(argv[1])), 1 << 20, &f.own, &text, &e)
+        || !config_parse(text, &f.own, &f.config, &e) || !read_settings(&f, &e) || !front_load_collateral(&f, &e)
+        || !corelink_open(&f, &e) || !http_open(&f, atoi(argv[2]), &f.http, &e) || !close_walls(&f, &e)) {
+        log_error("front", &e);
+        return 1;
+    }
+    loop(&f, signals);
+    http_close(f.http);
+    return 0;
+}

@@ -1,0 +1,64 @@
+/* config.h: the one configuration file: INI, every key in a table, unknown ones refused with a suggestion.
+ *
+ * The parent reads the file; every process reads the same text again from a descriptor. */
+#ifndef AVOUCH_OS_CONFIG_H
+#define AVOUCH_OS_CONFIG_H
+
+#include "base/arena.h"
+#include "base/err.h"
+
+/* clang-format off */
+/*     section      key                     default                          meaning (for the manual) */
+#define CONFIG_TABLE(X)                                                                                                       \
+    X(service,     listen,                 "127.0.0.1:8443",                "address and port of the HTTPS listener")         \
+    X(service,     base_url,               "https://localhost:8443",        "URL of the shared provider; issuer of its tokens") \
+    X(service,     state,                  "/var/lib/avouch",               "folder of keys, store and certificates")         \
+    X(service,     workers,                "0",                             "fronts and core workers; 0: one per CPU")        \
+    X(service,     region,                 "local",                         "short name that providers carry")               \
+    X(tls,         certificate,            "",                              "PEM chain; empty: a development certificate")    \
+    X(tls,         key,                    "",                              "PEM private key")                                \
+    X(tls,         client_ca,              "",                              "PEM CAs of operators' client certificates")      \
+    X(verify,      accept,                 "OK,SW_HARDENING_NEEDED,CONFIGURATION_NEEDED,CONFIGURATION_AND_SW_HARDENING_NEEDED,TD_RELAUNCH_ADVISED,TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED", "platform statuses that are accepted") \
+    X(verify,      expired_grace,          "0",                             "seconds that collateral may be past its end")    \
+    X(verify,      mix_evaluation_numbers, "no",                            "TCB info and QE identity of different numbers")  \
+    X(verify,      evaluation_number,      "0",                             "what azuredefault stands for; 0: the newest")    \
+    X(verify,      trust,                  "",                              "folder of certificates that are trust anchors too") \
+    X(token,       algorithm,              "RS256",                         "RS256, PS256, ES256 or ES384")                   \
+    X(token,       lifetime,               "28800",                         "seconds")                                        \
+    X(token,       compatible,             "no",                            "only the recorded members, none of our own")     \
+    X(policy,      explain,                "summary",                       "refusals carry a summary or the full trace")     \
+    X(collateral,  directory,              "",                              "folder with collateral files of any names")      \
+    X(limits,      body,                   "4194304",                       "bytes of a request body")                        \
+    X(limits,      header,                 "32768",                         "bytes of a header block")                        \
+    X(limits,      connections,            "4096",                          "connections of a front process")                 \
+    X(limits,      idle,                   "60",                            "seconds until an idle connection is closed")     \
+    X(limits,      drain,                  "20",                            "seconds that a stop waits for running requests") \
+    X(limits,      core_wait,              "10",                            "seconds until an unanswered request gets 503")   \
+    X(dev,         clock,                  "",                              "RFC 3339 time at which --dev pretends to start") \
+    X(dev,         probe,                  "no",                            "the core answers probes; only with --dev")
+/* clang-format on */
+
+enum config_key {
+#define X(section, key, otherwise, meaning) CONFIG_##section##_##key,
+    CONFIG_TABLE(X)
+#undef X
+    CONFIG_COUNT,
+};
+
+struct config {
+    const char *value[CONFIG_COUNT];
+    bool dev; /* --dev */
+};
+
+/* Defaults, then the text. An unknown section or key, or one that stands twice, is refused. */
+bool config_parse(struct bytes text, struct arena *a, struct config *ret, struct err *e) CHECKED;
+/* The same as text, for another process. */
+struct bytes config_print(const struct config *c, struct arena *a);
+bool config_number(const struct config *c, enum config_key k, int64_t min, int64_t max, int64_t *ret, struct err *e) CHECKED;
+bool config_yes(const struct config *c, enum config_key k, bool *ret, struct err *e) CHECKED;
+/* "section.key", default and meaning of a row. */
+const char *config_name(enum config_key k);
+const char *config_default(enum config_key k);
+const char *config_meaning(enum config_key k);
+
+#endif

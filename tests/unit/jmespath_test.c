@@ -1,0 +1,279 @@
+/* jmespath_test.c: every case of the compliance suite, the service's own function, budgets, printing. */
+#include "testing.h"
+
+#include "jmespath/jmespath_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct arena suite_arena;
+
+struct suite_case {
+    const struct json *given, *test;
+};
+
+static const struct jvalue *value_of(struct arena *a, const struct json *j)
+{
+    struct err e = { 0 };
+    const struct jvalue *v = NULL;
+
+    assert_ok(jvalue_from_json(j, "test", a, &v, &e), &e);
+    return v;
+}
+
+static bool run(struct arena *a, struct bytes expression, const struct jvalue *in, uint64_t *steps,
+                const struct jvalue **ret, struct err *e)
+{
+    const struct jmespath *compiled;
+
+    return jmespath_compile(expression, a, &compiled, e) && jmespath_search(compiled, in, a, steps, ret, e);
+}
+
+/* A case: {"expression", "result" | "error" | "bench"}. */
+static void compliance(void **state)
+{
+    const struct suite_case *c = *state;
+    const struct json *result = json_member(c->test, "result"), *error = json_member(c->test, "error");
+    struct arena a;
+    struct bytes expression;
+    struct err e = { 0 };
+    uint64_t steps = JMESPATH_STEPS;
+    const struct jvalue *got = NULL;
+    struct jp_run r = { .a = &a, .steps = &steps, .e = &e };
+    bool ok;
+
+    arena_init(&a, 64 << 20);
+    assert_true(json_string(json_member(c->test, "expression"), &expression));
+    ok = run(&a, expression, value_of(&a, c->given), &steps, &got, &e);
+    if (error != NULL) {
+        assert_false(ok);
+        assert_refused(&e, ERR_EXPRESSION, arena_str(&a, error->text));
+    } else {
+        assert_ok(ok, &e);
+        if (result != NULL && !jvalue_equal(&r, got, value_of(&a, result))) {
+            struct out o = out_open(&a);
+
+            jvalue_print(&o, got);
+            fail_msg("got %s, expected %.*s", (const char *)out_view(&o).p, (int)result->raw.n, (const char *)result->raw.p);
+        }
+    }
+    arena_done(&a);
+    free(*state);
+}
+
+static void add_case(struct suite *s, const char *file, size_t group, size_t at, const struct json *given,
+                     const struct json *test)
+{
+    struct suite_case *c = malloc(sizeof(*c));
+    char name[160];
+    struct bytes expression = { NULL, 0 };
+
+    if (c == NULL)
+        abort();
+    *c = (struct suite_case){ given, test };
+    (void)json_string(json_member(test, "expression"), &expression);
+    snprintf(name, sizeof(name), "%s %zu.%zu %.*s", file, group, at, (int)(expression.n > 60 ? 60 : expression.n),
+             (const char *)expression.p);
+    for (char *p = name; *p != 0; p++)
+        if (*p == '#' || (unsigned char)*p < 0x20) /* TAP reads these */
+            *p = ' ';
+    suite_add(s, name, compliance, c);
+}
+
+static void add_compliance(struct suite *s)
+{
+    static const char *const files[] = { "basic", "benchmarks", "current", "escape", "filters", "functions",
+                                         "identifiers", "indices", "literal", "pipe", "syntax", "wildcard" };
+    struct err e = { 0 };
+    char path[4300];
+
+    for (size_t i = 0; i < COUNT(files); i++) {
+        const struct json *root;
+        struct bytes text;
+        size_t group = 0, at = 0;
+
+        snprintf(path, sizeof(path), "%s/jmespath/%s.json", test_vectors() == NULL ? "" : test_vectors(), files[i]);
+        text = test_read(&suite_arena, path);
+        if (text.p == NULL || !json_parse(text, 256, path, &suite_arena, &root, &e)) {
+            snprintf(path, sizeof(path), "%s (vectors missing)", files[i]);
+            suite_add_skipped(s, path);
+            continue;
+        }
+        for (const struct json *g = root->child; g != NULL; g = g->next, group++) {
+            at = 0;
+            for (const struct json *c = json_member(g, "cases")->child; c != NULL; c = c->next)
+                add_case(s, files[i], group, at++, json_member(g, "given"), c);
+        }
+    }
+}
+
+/* -- our own rows -- */
+
+/* clang-format off */
+static const struct row {
+    const char *expression, *in, *out; /* out: printed result, or the error's text after '!' */
+} rows[] = {
+    { "equals_ignore_case(a, 'X')",     "{\"a\":\"x\"}",      "true" },
+    { "equals_ignore_case(a, 'y')",     "{\"a\":\"x\"}",      "false" },
+    { "equals_ignore_case(a, 'y')",     "{}",                 "false" },
+    { "equals_ignore_case(a, a)",       "{\"a\":1}",          "false" },
+    { "equals_ignore_case(a)",          "{}",                 "!invalid-arity: equals_ignore_case() takes 2 arguments, 1 given" },
+    { "@",                              "{\"b\":1,\"a\":[1.0,1e2,2.5,-0]}", "{\"a\":[1.0,100.0,2.5,-0.0],\"b\":1}" },
+    { "@",                              "18446744073709551615", "18446744073709551615" },
+    { "@",                              "-9223372036854775808", "-9223372036854775808" },
+    { "@ == `18446744073709551615.0`",  "18446744073709551615", "false" },
+    { "`9223372036854775807` == `9223372036854775807.0`", "0", "false" },
+    { "`1` == `1.0`",                   "0",                  "true" },
+    { "`1` == `true`",                  "0",                  "false" },
+    { "`2` < '3'",                      "0",                  "null" },
+    { "@",                              "\"a\\u0001\\n\\u00e9\\\"\\\\/\"", "\"a\\u0001\\n\303\251\\\"\\\\/\"" },
+    { "'\\\\windows\\'s'",              "0",                  "\"\\\\\\\\windows's\"" },
+    { "a.b.c || 'none'",                "{\"a\":1}",          "\"none\"" },
+    { "false.{a:b}",                    "{\"false\":false}",  "{\"a\":null}" },
+    { "x.{a:b}",                        "{}",                 "null" },
+    { "[0] = `1`",                      "[1]",                "!a single '=' is not an operator; did you mean '=='?" },
+    { "foo(@)",                         "0",                  "!unknown-function: 'foo' is not a function" },
+    { "sort_by(@, a)",                  "[]",                 "!invalid-type: sort_by(): an argument is a value, expected an expression (&...)" },
+    { "[::0]",                          "[1]",                "!invalid-value: the step of a slice cannot be 0" },
+    { "`foo`",                          "0",                  "!syntax: at offset 0: the literal is not JSON" },
+    { "\"a",                            "0",                  "!syntax: at offset 0: \" is not closed" },
+    { "(a)(b)",                         "{}",                 "!syntax: at offset 4" },
+    { "sum(@)",                         "[9223372036854775807,1]", "9.223372036854776e+18" },
+    { "abs(@)",                         "-9223372036854775808", "9.223372036854776e+18" },
+    { "reverse('a\303\251b')",          "0",                  "\"b\303\251a\"" },
+    { "length('a\303\251b')",           "0",                  "3" },
+    { "to_number('1e400')",             "0",                  "null" },
+    { "[9223372036854775807:-9223372036854775808:-9223372036854775807]", "[1,2,3]", "[3]" },
+    { "[99999999999999999999]",         "[]",                 "!syntax: at offset 1: the number does not fit 64 bits" },
+};
+/* clang-format on */
+
+static void own_row(void **state)
+{
+    const struct row *row = *state;
+    struct arena a;
+    struct err e = { 0 };
+    const struct jvalue *in, *got;
+    uint64_t steps = JMESPATH_STEPS;
+    struct out o;
+    bool ok;
+
+    arena_init(&a, 16 << 20);
+    assert_ok(jvalue_parse(bytes_str(row->in), "test", &a, &in, &e), &e);
+    ok = run(&a, bytes_str(row->expression), in, &steps, &got, &e);
+    if (row->out[0] == '!') {
+        assert_false(ok);
+        assert_refused(&e, ERR_EXPRESSION, row->out + 1);
+    } else {
+        assert_ok(ok, &e);
+        o = out_open(&a);
+        jvalue_print(&o, got);
+        assert_string_equal((const char *)out_view(&o).p, row->out);
+    }
+    arena_done(&a);
+}
+
+/* Worst cases: each ends within its budget with a reason. */
+static void hostile(void **state)
+{
+    static const char *const heads[] = { "", "[", "(", "!", "{a:", "a[?", "not_null(", "[*][" };
+    struct arena a;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(heads); i++) {
+        struct err e = { 0 };
+        struct out o;
+        const struct jmespath *j;
+
+        arena_init(&a, 256 << 20);
+        o = out_open(&a);
+        while (o.n < JMESPATH_MAX_TEXT - 16)
+            out_text(&o, i == 0 ? "a." : heads[i]);
+        assert_false(jmespath_compile(out_view(&o), &a, &j, &e));
+        assert_refused(&e, ERR_EXPRESSION, "nests too deep");
+        arena_done(&a);
+    }
+}
+
+static void step_budget(void **state)
+{
+    struct arena a;
+    struct err e = { 0 };
+    struct out o;
+    const struct jvalue *in, *got;
+    uint64_t steps = JMESPATH_STEPS;
+
+    (void)state;
+    arena_init(&a, 1 << 30);
+    o = out_open(&a);
+    out_text(&o, "[0");
+    for (int i = 1; i < 4000; i++)
+        out_printf(&o, ",%d", i);
+    out_char(&o, ']');
+    assert_ok(jvalue_parse(out_view(&o), "test", &a, &in, &e), &e);
+    steps = 1000;
+    assert_false(run(&a, LIT("map(&to_string(@), @)"), in, &steps, &got, &e));
+    assert_refused(&e, ERR_EXPRESSION, "budget");
+    assert_int_equal(steps, 0);
+    arena_done(&a);
+}
+
+/* Doubling the result at each pipe ends in a refusal, whether steps, memory or depth run out first. */
+static void doubling(void **state)
+{
+    struct arena a;
+    struct err e = { 0 };
+    struct out o;
+    const struct jvalue *got;
+    uint64_t steps = JMESPATH_STEPS;
+
+    (void)state;
+    arena_init(&a, 64 << 20);
+    o = out_open(&a);
+    out_text(&o, "'abcdefgh'");
+    for (int i = 0; i < 40; i++)
+        out_text(&o, "|[@,@]|join('',@)");
+    assert_false(run(&a, out_view(&o), &jvalue_null, &steps, &got, &e));
+    assert_true(e.code == ERR_EXPRESSION || e.code == ERR_NO_MEMORY);
+    arena_done(&a);
+}
+
+/* Shared parts print to 2^60 elements: printing stops at the limit of a result. */
+static void shared_parts(void **state)
+{
+    struct arena a;
+    struct err e = { 0 };
+    struct out o;
+    const struct jvalue *got;
+    uint64_t steps = JMESPATH_STEPS;
+
+    (void)state;
+    arena_init(&a, 128 << 20);
+    o = out_open(&a);
+    out_text(&o, "`1`");
+    for (int i = 0; i < 60; i++)
+        out_text(&o, "|[@,@]");
+    assert_ok(run(&a, out_view(&o), &jvalue_null, &steps, &got, &e), &e);
+    o = out_open(&a);
+    jvalue_print(&o, got);
+    assert_false(out_ok(&o));
+    arena_done(&a);
+}
+
+int main(void)
+{
+    struct suite s = { 0 };
+    int status;
+
+    arena_init(&suite_arena, 64 << 20);
+    add_compliance(&s);
+    for (size_t i = 0; i < COUNT(rows); i++)
+        suite_add(&s, rows[i].expression, own_row, (void *)(uintptr_t)&rows[i]);
+    suite_add(&s, "nesting is bounded", hostile, NULL);
+    suite_add(&s, "steps are bounded", step_budget, NULL);
+    suite_add(&s, "doubling is bounded", doubling, NULL);
+    suite_add(&s, "printing is bounded", shared_parts, NULL);
+    status = suite_run("jmespath", &s);
+    arena_done(&suite_arena);
+    return status;
+}

@@ -1,0 +1,283 @@
+/* sgx_pki_test.c: what no real quote shows: every status of the ladder, revocation, expiry, mismatches,
+ * foreign roots. A row bends one thing of a platform that is otherwise well. */
+#include "testing.h"
+
+#include "evidence/evidence.h"
+#include "pki/intel_pki.h"
+
+#include <stdio.h>
+
+#define NOW 1750000000
+
+static struct intel_pki *pki, *stranger;
+
+struct row {
+    const char *name;
+    void (*bend)(struct pki_options *o);
+    enum err_code code; /* ERR_NONE: valid */
+    const char *part;   /* of the message, or the status word where valid */
+};
+
+#define BEND(name, ...) static void name(struct pki_options *o) { __VA_ARGS__; }
+BEND(nothing, (void)o)
+BEND(platform_ca, o->platform_ca = true)
+BEND(version_2, o->tcb_version = 2)
+BEND(sw_hardening, o->platform_status = "SWHardeningNeeded")
+BEND(configuration, o->platform_status = "ConfigurationNeeded")
+BEND(configuration_sw, o->platform_status = "ConfigurationAndSWHardeningNeeded")
+BEND(out_of_date, o->platform_status = "OutOfDate")
+BEND(out_of_date_configuration, o->platform_status = "OutOfDateConfigurationNeeded")
+BEND(revoked, o->platform_status = "Revoked")
+BEND(unrecognized, o->platform_status = "Splendid")
+BEND(qe_out_of_date, o->qe_status = "OutOfDate")
+BEND(qe_out_of_date_configuration, o->qe_status = "OutOfDate"; o->platform_status = "ConfigurationNeeded")
+BEND(qe_revoked, o->qe_status = "Revoked")
+BEND(below_all, o->tcb_level_above = true)
+BEND(pck_revoked, o->revoke_pck = true)
+BEND(intermediate_revoked, o->revoke_intermediate = true)
+BEND(signer_revoked, o->revoke_signer = true)
+BEND(certs_expired, o->cert_to = NOW - 1)
+BEND(certs_future, o->cert_from = NOW + 1)
+BEND(collateral_expired, o->coll_to = NOW - 1)
+BEND(collateral_future, o->coll_from = NOW + 1)
+BEND(wrong_fmspc, o->tcb_fmspc[5] ^= 1)
+BEND(wrong_root_name, o->root_cn = "Intel SGX Root CB")
+BEND(wrong_identity, o->identity_id = "QVE")
+BEND(debug_qe, o->qe_debug = true)
+BEND(unbound_key, o->break_qe_binding = true)
+BEND(debug_enclave, o->debug = true)
+BEND(last_second, o->coll_to = NOW; o->cert_to = NOW)
+BEND(first_second, o->coll_from = NOW; o->cert_from = NOW)
+BEND(numbers_differ, o->qe_eval_number = 18)
+
+static const struct row rows[] = {
+    { "everything well", nothing, ERR_NONE, "OK" },
+    { "Platform CA with seven entries", platform_ca, ERR_NONE, "OK" },
+    { "TCB info version 2", version_2, ERR_NONE, "OK" },
+    { "debug enclave: the policy decides", debug_enclave, ERR_NONE, "OK" },
+    { "last second of validity", last_second, ERR_NONE, "OK" },
+    { "first second of validity", first_second, ERR_NONE, "OK" },
+    { "SWHardeningNeeded", sw_hardening, ERR_NONE, "SW_HARDENING_NEEDED" },
+    { "ConfigurationNeeded", configuration, ERR_NONE, "CONFIGURATION_NEEDED" },
+    { "ConfigurationAndSWHardeningNeeded", configuration_sw, ERR_NONE, "CONFIGURATION_AND_SW_HARDENING_NEEDED" },
+    { "OutOfDate", out_of_date, ERR_TCB_STATUS_REFUSED, "found OUT_OF_DATE" },
+    { "OutOfDateConfigurationNeeded", out_of_date_configuration, ERR_TCB_STATUS_REFUSED, "found OUT_OF_DATE_CONFIGURATION_NEEDED" },
+    { "Revoked", revoked, ERR_TCB_STATUS_REFUSED, "found REVOKED" },
+    { "unknown status", unrecognized, ERR_TCB_UNRECOGNIZED, "is not known" },
+    { "QE OutOfDate", qe_out_of_date, ERR_TCB_STATUS_REFUSED, "found OUT_OF_DATE" },
+    { "QE OutOfDate, platform ConfigurationNeeded", qe_out_of_date_configuration, ERR_TCB_STATUS_REFUSED, "found OUT_OF_DATE_CONFIGURATION_NEEDED" },
+    { "QE Revoked", qe_revoked, ERR_TCB_STATUS_REFUSED, "found REVOKED" },
+    { "below every level", below_all, ERR_TCB_NOT_SUPPORTED, "found none" },
+    { "PCK certificate revoked", pck_revoked, ERR_PCK_REVOKED, "serial 01 is listed" },
+    { "intermediate revoked", intermediate_revoked, ERR_INTERMEDIATE_REVOKED, "is listed" },
+    { "TCB signer revoked", signer_revoked, ERR_TCB_SIGNER_REVOKED, "is listed" },
+    { "certificates expired", certs_expired, ERR_CERT_EXPIRED, "found 2025-06-15T15:06:40Z" },
+    { "certificates not valid yet", certs_future, ERR_CERT_EXPIRED, "found 2025-06-15T15:06:40Z" },
+    { "collateral expired", collateral_expired, ERR_CRL_EXPIRED, "found 2025-06-15T15:06:40Z" },
+    { "collateral from the future", collateral_future, ERR_CRL_EXPIRED, "found 2025-06-15T15:06:40Z" },
+    { "TCB info of another platform", wrong_fmspc, ERR_COLLATERAL_MISSING, "no TCB info on hand for FMSPC 00a067110001" },
+    { "root of another name", wrong_root_name, ERR_UNTRUSTED_ROOT, "is not a trust anchor" },
+    { "identity of another enclave", wrong_identity, ERR_QE_IDENTITY_MISMATCH, "expected 'QE', found 'QVE'" },
+    { "debug quoting enclave", debug_qe, ERR_QE_IDENTITY_MISMATCH, "QE ATTRIBUTES" },
+    { "attestation key of somebody else", unbound_key, ERR_QE_REPORT_DATA, "QE report data" },
+    { "evaluation numbers differ", numbers_differ, ERR_COLLATERAL_MISSING, "no QE identity of evaluation number 17" },
+};
+
+struct setup {
+    struct arena a;
+    struct trust trust;
+    struct collateral c;
+    struct settings s;
+    struct verify_env env;
+    struct evidence_input in;
+};
+
+static void set_up(struct setup *x, const struct pki_options *o, struct intel_pki *p)
+{
+    const struct pki_options well = pki_options(NOW);
+    struct bytes (*const items[])(struct intel_pki *, const struct pki_options *, struct arena *) = {
+        pki_root_crl, pki_pck_crl, pki_tcb_chain, pki_tcb_info, pki_qe_identity,
+    };
+    struct cert *root;
+    struct err e = { 0 };
+    size_t n;
+
+    memset(x, 0, sizeof(*x));
+    arena_init(&x->a, 64 << 20);
+    assert_ok(certs_read(pki_root_pem(pki, &well, &x->a), 1, "root", &x->a, &root, &n, &e), &e);
+    x->trust = (struct trust){ .anchors = root, .count = n };
+    x->c = collateral_open(&x->a);
+    for (size_t i = 0; i < COUNT(items); i++)
+        assert_ok(collateral_add(&x->c, items[i](p, o, &x->a), "item", &e), &e);
+    x->s = settings_default();
+    x->env = (struct verify_env){ .now = NOW, .trust = &x->trust, .collateral = &x->c, .settings = &x->s, .a = &x->a };
+    x->in.evidence = pki_quote(p, o, &x->a);
+}
+
+static bool verify(struct setup *x, const char **status, struct err *e)
+{
+    struct claims claims = claims_open(&x->a);
+
+    return evidence_verify(evidence_kind_find(LIT("SgxEnclave")), &x->in, &x->env, &claims, status, e);
+}
+
+static void run_row(void **state)
+{
+    const struct row *r = *state;
+    struct pki_options o = pki_options(NOW);
+    struct setup x;
+    const char *status = NULL;
+    struct err e = { 0 };
+    bool ok;
+
+    r->bend(&o);
+    set_up(&x, &o, pki);
+    ok = verify(&x, &status, &e);
+    if (r->code == ERR_NONE) {
+        assert_ok(ok, &e);
+        assert_string_equal(status, r->part);
+    } else {
+        assert_false(ok);
+        assert_refused(&e, r->code, r->part);
+    }
+    arena_done(&x.a);
+}
+
+/* Everything consistent, but by keys that nobody trusts. */
+static void foreign_root(void **state)
+{
+    struct pki_options o = pki_options(NOW);
+    struct setup x;
+    struct err e = { 0 };
+
+    (void)state;
+    set_up(&x, &o, stranger);
+    assert_false(verify(&x, NULL, &e));
+    assert_refused(&e, ERR_UNTRUSTED_ROOT, "is not a trust anchor");
+    arena_done(&x.a);
+}
+
+/* A good quote with collateral that a stranger signed: cannot decide, for we lack the vendor's word. */
+static void foreign_collateral(void **state)
+{
+    struct pki_options o = pki_options(NOW);
+    struct setup x, y;
+    struct err e = { 0 };
+
+    (void)state;
+    set_up(&x, &o, pki);
+    set_up(&y, &o, stranger);
+    x.env.collateral = &y.c;
+    assert_false(verify(&x, NULL, &e));
+    assert_true(err_is_undecided(e.code));
+    assert_refused(&e, ERR_CRL_INVALID, "signature does not verify");
+    arena_done(&x.a);
+    arena_done(&y.a);
+}
+
+static void each_piece_missing(void **state)
+{
+    static const char *const pieces[] = { "root CA CRL", "PCK CRL", "TCB signing", "TCB info", "QE identity" };
+
+    (void)state;
+    for (size_t without = 0; without < COUNT(pieces); without++) {
+        struct pki_options o = pki_options(NOW);
+        struct setup x;
+        struct err e = { 0 };
+
+        set_up(&x, &o, pki);
+        for (size_t i = without; i + 1 < x.c.count; i++)
+            x.c.list[i] = x.c.list[i + 1];
+        x.c.count--;
+        assert_false(verify(&x, NULL, &e));
+        assert_refused(&e, ERR_COLLATERAL_MISSING, pieces[without]);
+        arena_done(&x.a);
+    }
+}
+
+static void grace_is_a_setting(void **state)
+{
+    struct pki_options o = pki_options(NOW);
+    struct setup x;
+    struct err e = { 0 };
+
+    (void)state;
+    o.coll_to = NOW - 3600;
+    set_up(&x, &o, pki);
+    x.s.expired_grace = 3600;
+    assert_ok(verify(&x, NULL, &e), &e);
+    x.s.expired_grace = 3599;
+    assert_false(verify(&x, NULL, &e));
+    assert_refused(&e, ERR_CRL_EXPIRED, NULL);
+    arena_done(&x.a);
+}
+
+static void init_data_needs_kss(void **state)
+{
+    struct pki_options o = pki_options(NOW);
+    struct digest d = sha256(LIT("init"));
+    struct setup x;
+    struct err e = { 0 };
+
+    (void)state;
+    memcpy(o.config_id, d.p, 32);
+    set_up(&x, &o, pki);
+    x.in.init = (struct attached){ .present = true, .data = LIT("init") };
+    assert_false(verify(&x, NULL, &e));
+    assert_refused(&e, ERR_NOT_BOUND, "KSS");
+    arena_done(&x.a);
+    o.kss = true;
+    e = (struct err){ 0 };
+    set_up(&x, &o, pki);
+    x.in.init = (struct attached){ .present = true, .data = LIT("init") };
+    assert_ok(verify(&x, NULL, &e), &e);
+    x.in.init.data = LIT("Init");
+    assert_false(verify(&x, NULL, &e));
+    assert_refused(&e, ERR_NOT_BOUND, "initTimeData is bound");
+    arena_done(&x.a);
+}
+
+/* Many platforms, one memo that is smaller than their number: each is still judged by its own certificate. */
+static void many_platforms(void **state)
+{
+    struct memo *memo = memo_new(64);
+    struct setup x;
+    struct pki_options o = pki_options(NOW);
+
+    (void)state;
+    o.revoke_pck = true;
+    o.serial = 5;
+    set_up(&x, &o, pki);
+    x.env.memo = memo;
+    for (uint64_t serial = 1; serial <= 120; serial++) {
+        struct err e = { 0 };
+
+        o.serial = serial;
+        x.in.evidence = pki_quote(pki, &o, &x.a);
+        if (verify(&x, NULL, &e) != (serial != 5 && serial != 77 && serial != 78))
+            fail_msg("serial %d: %s", (int)serial, e.why);
+    }
+    memo_free(memo);
+    arena_done(&x.a);
+}
+
+int main(void)
+{
+    struct suite s = { 0 };
+    int status;
+
+    pki = intel_pki_new();
+    stranger = intel_pki_new();
+    for (size_t i = 0; i < COUNT(rows); i++)
+        suite_add(&s, rows[i].name, run_row, (void *)(uintptr_t)&rows[i]);
+    suite_add(&s, "a stranger's root", foreign_root, NULL);
+    suite_add(&s, "a stranger's collateral", foreign_collateral, NULL);
+    suite_add(&s, "each piece of collateral missing", each_piece_missing, NULL);
+    suite_add(&s, "grace for expired collateral", grace_is_a_setting, NULL);
+    suite_add(&s, "initTimeData", init_data_needs_kss, NULL);
+    suite_add(&s, "120 platforms, a memo of 64", many_platforms, NULL);
+    status = suite_run("sgx-pki", &s);
+    intel_pki_free(pki);
+    intel_pki_free(stranger);
+    return status;
+}

@@ -1,0 +1,16 @@
+#!/bin/sh
+# Installs from Debian's packages what building, running and testing need; says nothing where all is there.
+set -eu
+need="meson ninja-build gcc clang pkg-config libssl-dev libcmocka-dev libmicrohttpd-dev libgnutls28-dev libseccomp-dev
+libsqlite3-dev libcurl4-openssl-dev libinih-dev nettle-dev libtss2-dev swtpm swtpm-tools libtss2-tcti-swtpm0 mandoc curl
+openssl ca-certificates git"
+missing=""
+for p in $need; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing="$missing $p"
+done
+[ -n "$missing" ] || exit 0
+sudo=""
+[ "$(id -u)" = 0 ] || sudo=sudo
+echo "installing:$missing"
+$sudo apt-get update -qq
+DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
