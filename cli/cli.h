@@ -15,6 +15,7 @@ enum exit_status {
 };
 
 int cmd_verify(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_attest(int argc, char **argv);
 int cmd_policy(int argc, char **argv);

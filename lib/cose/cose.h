@@ -61,6 +61,7 @@ bool path_check(const struct cert *chain, size_t n, enum err_code code, const ch
 enum san_type {
     SAN_EMAIL = 1,
     SAN_DNS = 2,
+    SAN_DIRECTORY = 4,
     SAN_URI = 6,
     SAN_OTHER = -1,
 };

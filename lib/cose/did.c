@@ -205,15 +205,13 @@ static bool check_subject(const struct predicate *p, struct err *e)
 struct san_search {
     enum san_type type;
     struct bytes value;
-    bool found, other;
+    bool found;
 };
 
 static bool san_compare(enum san_type type, struct bytes value, void *state)
 {
     struct san_search *s = state;
 
-    if (type == SAN_OTHER)
-        s->other = true;
     if (type == s->type && bytes_equal(value, s->value))
         s->found = true;
     return true;
@@ -237,8 +235,6 @@ static bool check_san(const struct predicate *p, struct err *e)
         return malformed(e, "the san predicate has an unknown type");
     if (!san_walk(p->leaf, san_compare, &s))
         return mismatch(e, "the leaf's alternative names are malformed");
-    if (s.other)
-        return mismatch(e, "the leaf has an alternative name of a type that is not supported");
     return s.found || mismatch(e, "the san predicate does not fit the leaf's alternative names");
 }
 
@@ -338,6 +334,13 @@ static bool check_leaf_usage(const struct cert *leaf, struct err *e)
         || mismatch(e, "the leaf's keyUsage has neither digitalSignature nor keyAgreement");
 }
 
+static bool san_known(enum san_type type, struct bytes value, void *state)
+{
+    (void)value;
+    (void)state;
+    return type != SAN_OTHER;
+}
+
 bool did_x509_check(struct bytes did, const struct cert *chain, size_t n, struct arena *a, struct bytes *ret_id,
                     struct err *e)
 {
@@ -368,6 +371,8 @@ bool did_x509_check(struct bytes did, const struct cert *chain, size_t n, struct
     }
     if (!check_leaf_usage(&chain[0], e))
         return false;
+    if (!san_walk(&chain[0], san_known, NULL))
+        return mismatch(e, "the leaf has an alternative name of a type that is not supported");
     *ret_id = did;
     return true;
 }

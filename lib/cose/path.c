@@ -52,7 +52,8 @@ bool san_walk(const struct cert *c, bool (*each)(enum san_type type, struct byte
             break;
         if (!each(tag == DER_CONTEXT(SAN_EMAIL) ? SAN_EMAIL
                   : tag == DER_CONTEXT(SAN_DNS) ? SAN_DNS
-                  : tag == DER_CONTEXT(SAN_URI) ? SAN_URI : SAN_OTHER, name, state))
+                  : tag == DER_CONTEXT(SAN_URI) ? SAN_URI
+                  : tag == DER_CONTEXT_C(SAN_DIRECTORY) ? SAN_DIRECTORY : SAN_OTHER, name, state))
             return false;
     }
     return cur_ok(&names) && cur_ok(&list);

@@ -89,6 +89,7 @@ struct settings {
     bool allow_snp_v1;            /* SEV-SNP report version 1 */
     bool allow_sha1_quotes;       /* TPM: RSASSA with SHA-1, and logs that only the SHA-1 bank covers */
     struct snp_settings snp;
+    const struct tdx_profiles *tdx_profiles; /* NULL: the built-in list */
     const struct guest_settings *guest; /* Azure guests: Secure Boot lists; NULL: the built-in ones */
 };
 struct settings settings_default(void);

@@ -2,6 +2,7 @@
 #include "evidence/evidence.h"
 #include "evidence/azureguest/azureguest.h"
 #include "evidence/snp/snp.h"
+#include "evidence/tdx/tdx.h"
 #include "evidence/tpm/tpm.h"
 
 extern const struct evidence_kind evidence_sgx, evidence_openenclave;
@@ -10,6 +11,7 @@ static const struct evidence_kind *const kinds[] = {
     &evidence_sgx,
     &evidence_openenclave,
     &evidence_snp,
+    &evidence_tdx,
     &evidence_tpm,
     &evidence_azureguest,
 };

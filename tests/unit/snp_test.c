@@ -210,7 +210,10 @@ struct run {
 
 static struct run run_of(struct arena *a, struct bytes evidence, struct bytes cert, int64_t now)
 {
-    return (struct run){ .a = a, .now = now, .evidence = evidence, .cert = cert, .settings = settings_default() };
+    struct run r = { .a = a, .now = now, .evidence = evidence, .cert = cert, .settings = settings_default() };
+
+    r.settings.extra_claims = false; /* only what recorded tokens have */
+    return r;
 }
 
 static bool run(struct run *r, struct err *e)
@@ -445,6 +448,12 @@ static void vector_claims(void **state)
             assert_true(l.hcl.n > 0
                         && (bytes_is(g->name, "x-ms-runtime") || bytes_is(g->name, "x-ms-compliance-status")));
     assert_true(seen == 24);
+    r.settings.extra_claims = true; /* our own stand beside them under our own name */
+    assert_true(run(&r, &e));
+    o = jobj_open(&l.a);
+    claims_to_object(&r.claims, CLAIM_TO_TOKEN, &o);
+    got = parse_text(&l.a, jobj_print(&o, true));
+    assert_bytes_equal(json_member(got, "avouch-snp-product")->text, text_of(l.expected, "product_line"));
     unload(&l);
 }
 
@@ -581,7 +590,7 @@ static void vector_hcl(void **state)
 
 static struct bytes quote_bytes(struct arena *a, const struct json *j)
 {
-    struct bytes t, b;
+    struct bytes t, b = { NULL, 0 };
 
     if (json_is(j, JSON_ARRAY))
         return array_bytes(a, j);

@@ -51,26 +51,27 @@ void snp_report_claims(const struct snp_report *r, struct snp_tcb reported, stru
     claims_int(ret, "x-ms-sevsnpvm-vmpl", CLAIM_TO_BOTH, r->vmpl);
 }
 
-/* Our own, never under the prefix of others; the chip id stays out, it names one machine. */
-static void extra_claims(const struct snp_evidence *ev, struct claims *ret)
+/* Our own, never under the prefix of others: always for the policy, for the token where the operator wants it.
+ * The chip id stays out, it names one machine. */
+static void extra_claims(const struct snp_evidence *ev, unsigned use, struct claims *ret)
 {
     const struct snp_report *r = &ev->report;
 
-    claims_str(ret, "avouch-snp-product", CLAIM_TO_BOTH, bytes_str(snp_line_name(ev->line)));
-    claims_int(ret, "avouch-snp-report-version", CLAIM_TO_BOTH, r->version);
-    claims_str(ret, "avouch-snp-signing-key", CLAIM_TO_BOTH, ev->key == SNP_VLEK ? LIT("vlek") : LIT("vcek"));
-    claims_hex(ret, "avouch-snp-current-tcb", CLAIM_TO_BOTH, r->current_tcb);
-    claims_hex(ret, "avouch-snp-committed-tcb", CLAIM_TO_BOTH, r->committed_tcb);
-    claims_hex(ret, "avouch-snp-launch-tcb", CLAIM_TO_BOTH, r->launch_tcb);
-    claims_int(ret, "avouch-snp-platform-info", CLAIM_TO_BOTH, (int64_t)(r->platform_info & INT64_MAX));
+    claims_str(ret, "avouch-snp-product", use, bytes_str(snp_line_name(ev->line)));
+    claims_int(ret, "avouch-snp-report-version", use, r->version);
+    claims_str(ret, "avouch-snp-signing-key", use, ev->key == SNP_VLEK ? LIT("vlek") : LIT("vcek"));
+    claims_hex(ret, "avouch-snp-current-tcb", use, r->current_tcb);
+    claims_hex(ret, "avouch-snp-committed-tcb", use, r->committed_tcb);
+    claims_hex(ret, "avouch-snp-launch-tcb", use, r->launch_tcb);
+    claims_int(ret, "avouch-snp-platform-info", use, (int64_t)(r->platform_info & INT64_MAX));
     if (ev->line == SNP_TURIN)
-        claims_int(ret, "avouch-snp-fmc-svn", CLAIM_TO_BOTH, ev->reported.fmc);
+        claims_int(ret, "avouch-snp-fmc-svn", use, ev->reported.fmc);
     if (r->has_mitigations) {
-        claims_int(ret, "avouch-snp-launch-mitigations", CLAIM_TO_BOTH, (int64_t)(r->launch_mit & INT64_MAX));
-        claims_int(ret, "avouch-snp-current-mitigations", CLAIM_TO_BOTH, (int64_t)(r->current_mit & INT64_MAX));
+        claims_int(ret, "avouch-snp-launch-mitigations", use, (int64_t)(r->launch_mit & INT64_MAX));
+        claims_int(ret, "avouch-snp-current-mitigations", use, (int64_t)(r->current_mit & INT64_MAX));
     }
     if (ev->csp_id.n > 0)
-        claims_str(ret, "avouch-snp-csp-id", CLAIM_TO_BOTH, ev->csp_id);
+        claims_str(ret, "avouch-snp-csp-id", use, ev->csp_id);
 }
 
 void snp_evidence_claims(const struct snp_evidence *ev, const struct verify_env *env, struct bytes runtime,
@@ -83,8 +84,7 @@ void snp_evidence_claims(const struct snp_evidence *ev, const struct verify_env 
         claims_str(ret, "x-ms-compliance-status", CLAIM_TO_BOTH | CLAIM_READ_ONLY, bytes_str(status));
     if (ev->endorsed != NULL && ev->endorsed->svn_is_integer)
         claims_int(ret, "x-ms-sevsnpvm-guestsvn-int", CLAIM_TO_BOTH, ev->endorsed->svn);
-    if (env->settings->extra_claims)
-        extra_claims(ev, ret);
+    extra_claims(ev, env->settings->extra_claims ? CLAIM_TO_BOTH : CLAIM_TO_POLICY, ret);
 }
 
 struct bytes snp_isolation_json(const struct snp_evidence *ev, const struct verify_env *env, struct bytes runtime,
