@@ -199,6 +199,8 @@ static const struct change {
     { "no PCRs", "TpmInfo", "PCRs", "[]", ERR_QUOTE_PCR_VALUES, "no value is given for PCR 0" },
     { "short digest", "TpmInfo", "PCRs", "[{\"Index\":0,\"Digest\":\"AAAA\"}]", ERR_QUOTE_PCR_VALUES, "3 bytes instead of 32" },
     { "unknown isolation", NULL, "IsolationInfo", "{\"Type\":\"Moat\"}", ERR_UNSUPPORTED_TEE, "'Moat' is not verified" },
+    { "TDX without a quote", NULL, "IsolationInfo", "{\"Type\":\"Tdx\",\"Evidence\":{\"Proof\":\"e30=\",\"RunTimeData\":\"e30=\"}}",
+      ERR_BAD_REQUEST, "no member TdQuote" },
     { "no isolation", NULL, "IsolationInfo", "{}", ERR_BAD_REQUEST, "IsolationInfo" },
     { "log is damaged", NULL, "TcgLogs", "\"AAAA\"", ERR_LOG_FORMAT, "event 0 at offset 0" },
     { "no public area", "TpmInfo", "AikPub", "\"AAAA\"", ERR_AK_KEY, "AikPub" },
