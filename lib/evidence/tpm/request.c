@@ -47,17 +47,18 @@ static bool member_text(const struct json *j, const char *name, size_t max, stru
 
 static bool split_jws(struct bytes jws, struct bytes part[3], struct err *e)
 {
-    size_t from = 0, n = 0;
+    struct bytes left = jws;
 
-    for (size_t i = 0; i <= jws.n; i++) {
-        if (i < jws.n && jws.p[i] != '.')
-            continue;
-        if (n == 3)
-            return fail(e, "request", "has more than three parts");
-        part[n++] = bytes_part(jws, from, i - from);
-        from = i + 1;
+    for (size_t i = 0; i < 3; i++) {
+        const uint8_t *dot = left.n == 0 ? NULL : memchr(left.p, '.', left.n);
+        size_t n = dot == NULL ? left.n : (size_t)(dot - left.p);
+
+        if ((dot == NULL) != (i == 2))
+            return fail(e, "request", "is not three parts with dots between");
+        part[i] = bytes_part(left, 0, n);
+        left = bytes_part(left, n + (dot != NULL), left.n);
     }
-    return n == 3 ? true : fail(e, "request", "is not three parts with dots between");
+    return true;
 }
 
 static bool decode_part(struct bytes text, const char *what, struct arena *a, struct bytes *ret, struct err *e)
