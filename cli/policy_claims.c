@@ -13,7 +13,8 @@ static bool value_of(const struct json *v, const char *what, struct claim *ret, 
         ret->type = CLAIM_JSON;
         ret->text = v->raw;
     } else
-        return err_set(e, ERR_BAD_REQUEST, what, "the value of a claim must be a string, an integer of 64 bits, a boolean, an object or an array");
+        return err_set(e, ERR_BAD_REQUEST, what,
+                       "the value of a claim must be a string, an integer of 64 bits, a boolean, an object or an array");
     return true;
 }
 
@@ -30,7 +31,8 @@ static bool issuer_of(const struct json *j, const char *what, enum claim_issuer 
             *ret = (enum claim_issuer)i;
             return true;
         }
-    return err_set(e, ERR_BAD_REQUEST, what, "issuer '%.*s' is none of AttestationService, AttestationPolicy, CustomClaim",
+    return err_set(e, ERR_BAD_REQUEST, what,
+                   "issuer '%.*s' is none of AttestationService, AttestationPolicy, CustomClaim",
                    (int)(name.n > 60 ? 60 : name.n), (const char *)name.p);
 }
 
@@ -42,7 +44,8 @@ static bool add_row(const struct json *row, const char *what, struct claims *ret
 
     if (!json_string(json_member(row, "type"), &c.name) || json_member(row, "value") == NULL)
         return err_set(e, ERR_BAD_REQUEST, what, "a claim needs the members 'type' (a string) and 'value'");
-    if (!value_of(json_member(row, "value"), what, &c, e) || !issuer_of(json_member(row, "issuer"), what, &c.issuer, e))
+    if (!value_of(json_member(row, "value"), what, &c, e)
+        || !issuer_of(json_member(row, "issuer"), what, &c.issuer, e))
         return false;
     if (json_string(json_member(row, "valueType"), &type) && !bytes_is(type, claim_type_name(c.type)))
         return err_set(e, ERR_BAD_REQUEST, what, "claim '%.*s' is of type %s, valueType says %.*s",

@@ -101,7 +101,8 @@ static int check(const struct policy_args *args, struct arena *a)
         jobj_json(&o, "problems", policy_diagnostics_json(&d, a));
         cli_print_line(jobj_print(&o, false));
     } else if (ok) {
-        printf("%s: accepted, version %s, %zu warning%s\n", args->files[0], policy_version(p), d.count, d.count == 1 ? "" : "s");
+        printf("%s: accepted, version %s, %zu warning%s\n", args->files[0], policy_version(p), d.count,
+               d.count == 1 ? "" : "s");
     } else {
         fprintf(stderr, "%s: %zu error%s\n", args->files[0], d.errors, d.errors == 1 ? "" : "s");
     }
@@ -144,7 +145,8 @@ static void print_people(const struct policy_args *args, bool permitted, const s
     for (size_t i = 0; permitted && i < r->issued.count; i++) {
         struct bytes value = claim_value_json(&r->issued.list[i], a);
 
-        printf("issued %.*s = %.*s\n", (int)r->issued.list[i].name.n, (const char *)r->issued.list[i].name.p, (int)value.n,
+        printf("issued %.*s = %.*s\n", (int)r->issued.list[i].name.n, (const char *)r->issued.list[i].name.p,
+               (int)value.n,
                (const char *)value.p);
     }
 }
@@ -324,7 +326,8 @@ static int unwrap(const struct policy_args *args, struct arena *a)
         cli_print_line(unwrapped_json(&r, text, a));
     else {
         fprintf(stderr, "avouch: %s%s\n", r.is_signed ? "signed by " : "not signed",
-                !r.is_signed ? "" : r.chain_count > 0 ? name_text(r.chain[0].subject, a) : "a key without certificate");
+                !r.is_signed ? "" : r.chain_count > 0
+                    ? name_text(r.chain[0].subject, a) : "a key without certificate");
         cli_print(text);
     }
     signed_request_done(&r);

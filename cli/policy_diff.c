@@ -11,7 +11,8 @@ struct outcome {
     const char *why;
 };
 
-static bool outcome_of(const struct policy *p, const struct claims *in, struct arena *a, struct outcome *ret, struct err *e)
+static bool outcome_of(const struct policy *p, const struct claims *in, struct arena *a, struct outcome *ret,
+                       struct err *e)
 {
     struct policy_result r;
     struct claims none = claims_open(a);
@@ -33,7 +34,8 @@ static void print_text(const char *name, const struct outcome *x, const struct o
 {
     printf("%s: %s -> %s\n", name, x->permitted ? "permitted" : "denied", y->permitted ? "permitted" : "denied");
     if (x->permitted && y->permitted)
-        printf("    - %.*s\n    + %.*s\n", (int)x->issued.n, (const char *)x->issued.p, (int)y->issued.n, (const char *)y->issued.p);
+        printf("    - %.*s\n    + %.*s\n", (int)x->issued.n, (const char *)x->issued.p, (int)y->issued.n,
+               (const char *)y->issued.p);
     else
         printf("    %s\n", x->why != NULL ? x->why : y->why != NULL ? y->why : "");
 }

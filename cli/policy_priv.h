@@ -18,7 +18,8 @@ struct policy_args {
 
 /* An array of {type, value, valueType, issuer, readOnly}; or an object with such an array in "incoming"; or an
  * object whose members (or those of its member "claims") are claims of the service, arrays being several. */
-bool claims_read(struct bytes json_text, const char *what, struct arena *a, struct claims *ret, struct err *e) CHECKED;
+bool claims_read(struct bytes json_text, const char *what, struct arena *a, struct claims *ret,
+                 struct err *e) CHECKED;
 /* [{"type","value","valueType","issuer"}] */
 struct bytes claims_list_json(const struct claims *c, struct arena *a);
 

@@ -101,7 +101,8 @@ static bool join(EVP_PKEY *key, const struct alg *alg, struct bytes text, const 
     return true;
 }
 
-bool policy_sign(struct bytes text, struct bytes key_pem, struct bytes cert_pem, const char *alg_name, struct arena *a,
+bool policy_sign(struct bytes text, struct bytes key_pem, struct bytes cert_pem, const char *alg_name,
+                 struct arena *a,
                  struct bytes *ret, struct err *e)
 {
     struct cert *certs;

@@ -27,7 +27,7 @@ struct service {
     struct arena a;
     struct config config;
     int workers;
-    int config_fd, listener;
+    int config_fd, listener, metrics_listener, metrics_memory;
     int core_sockets[MAX_WORKERS];
     struct child core, fronts[MAX_WORKERS];
     const char *core_program, *front_program;
@@ -101,12 +101,23 @@ static bool prepare_state(struct service *s, struct err *e)
     return tls_make_development(arena_printf(&s->a, "%s/tls/cert.pem", state), arena_printf(&s->a, "%s/tls/key.pem", state), e);
 }
 
+/* The page in which all fronts count, and the listener that shows it. */
+static bool open_metrics(struct service *s, struct err *e)
+{
+    static const uint8_t page[MAX_WORKERS << 14];
+    const char *address = s->config.value[CONFIG_metrics_listen];
+
+    s->metrics_listener = -1;
+    return memory_file("avouch-metrics", bytes_of(page, sizeof(page)), &s->metrics_memory, e)
+        && (address[0] == 0 || listen_tcp(address, &s->metrics_listener, e));
+}
+
 static bool open_sockets(struct service *s, struct err *e)
 {
     for (int i = 0; i < s->workers; i++)
         if (!listen_unix(arena_printf(&s->a, "%s/run/core-%d.sock", s->config.value[CONFIG_service_state], i), &s->core_sockets[i], e))
             return false;
-    return listen_tcp(s->config.value[CONFIG_service_listen], &s->listener, e)
+    return open_metrics(s, e) && listen_tcp(s->config.value[CONFIG_service_listen], &s->listener, e)
         && listen_address(s->listener, &s->a, &s->config.value[CONFIG_service_listen], e)
         && file_write(arena_printf(&s->a, "%s/run/address", s->config.value[CONFIG_service_state]),
                       bytes_str(s->config.value[CONFIG_service_listen]), 0644, e)
@@ -146,10 +157,13 @@ static bool start_core(struct service *s, struct err *e)
 
 static bool start_front(struct service *s, int which, struct err *e)
 {
-    const char *argv[] = { s->front_program, number(&s->a, s->config_fd), number(&s->a, s->listener), number(&s->a, s->workers), NULL };
-    const int fds[] = { s->config_fd, s->listener };
+    bool serves_metrics = which == 0 && s->metrics_listener >= 0;
+    const char *argv[] = { s->front_program, number(&s->a, s->config_fd), number(&s->a, s->listener),
+                           number(&s->a, serves_metrics ? s->metrics_listener : -1), number(&s->a, s->metrics_memory), number(&s->a, which),
+                           number(&s->a, s->workers), NULL };
+    const int fds[] = { s->config_fd, s->listener, s->metrics_memory, s->metrics_listener };
 
-    return spawn(s->front_program, argv, fds, COUNT(fds), &s->fronts[which].pid, e);
+    return spawn(s->front_program, argv, fds, serves_metrics ? 4 : 3, &s->fronts[which].pid, e);
 }
 
 /* -- running -- */

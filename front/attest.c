@@ -1,6 +1,8 @@
 /* attest.c: POST /attest/{type}: body to parcel, answer to reply. */
 #include "front/front.h"
 
+#include "codec/hex.h"
+#include "crypto/hash.h"
 #include "os/io.h"
 
 #include <stdio.h>
@@ -74,11 +76,21 @@ void front_attach_collateral(const struct front *f, const struct needs *n, struc
 
 /* -- the call -- */
 
+/* The audit record names evidence by its digest only. */
+static void note_digest(struct request *rq, struct bytes evidence)
+{
+    struct digest d = sha256(evidence);
+
+    rq->evidence_hash = hex_encode(&rq->a, digest_bytes(&d));
+}
+
 static void on_answer(struct request *rq, const struct wire_fields *f)
 {
     struct bytes token;
     struct err e = { .code = ERR_NONE };
 
+    if (wire_find(f, TAG_POLICY_HASH, &rq->policy_hash))
+        rq->policy_hash = arena_copy(&rq->a, rq->policy_hash);
     if (core_replied_error(rq, f))
         return;
     if (!wire_find(f, TAG_BODY, &token)) {
@@ -111,8 +123,9 @@ static bool find_needs(struct request *rq, const struct evidence_kind *kind, con
     return kind->parse(&in, &rq->a, &ev, e) && kind->needs(ev, &rq->front->settings, ret, e);
 }
 
-void handle_attest(struct request *rq, const char *type)
+void handle_attest(struct request *rq)
 {
+    const char *type = rq->steps[0];
     const struct evidence_kind *kind = evidence_kind_find(bytes_str(type));
     const struct api_limits limits = API_LIMITS_DEFAULT;
     struct front *f = rq->front;
@@ -127,13 +140,19 @@ void handle_attest(struct request *rq, const char *type)
         reply_error(rq, &e);
         return;
     }
+    rq->evidence_type = kind->name;
+    rq->operation = arena_printf(&rq->a, "Attest%s", kind->name);
     if (!api_attest_parse(rq->body, kind->member, &limits, &rq->a, &body, &e) || !find_needs(rq, kind, &body, &needs, &e)) {
         reply_error(rq, &e);
         return;
     }
     frame = wire_begin(&rq->a, MSG_ATTEST, id);
     wire_put(&frame, TAG_KIND, bytes_str(kind->name));
-    wire_put(&frame, TAG_ISSUER, bytes_str(rq->issuer));
+    if (!tenant_put(rq, kind->name, &frame, &e)) {
+        reply_error(rq, &e);
+        return;
+    }
+    note_digest(rq, body.evidence);
     wire_put(&frame, TAG_EVIDENCE, body.evidence);
     put_attached(&frame, &body.runtime, TAG_RUNTIME, TAG_RUNTIME_JSON);
     put_attached(&frame, &body.init, TAG_INIT, TAG_INIT_JSON);

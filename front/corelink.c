@@ -53,6 +53,26 @@ bool corelink_open(struct front *f, struct err *e)
     return true;
 }
 
+bool corelink_ask_now(struct front *f, struct bytes frame, struct arena *a, struct wire_fields *ret, struct err *e)
+{
+    struct core_link *l = &f->links[0];
+    struct wire_header h;
+    struct bytes payload;
+
+    if (!channel_send(&l->c, frame))
+        return err_set(e, ERR_UNAVAILABLE, "core", "does not take a message");
+    for (;;) {
+        struct pollfd p = { .fd = l->c.fd, .events = (short)(POLLIN | (channel_wants_write(&l->c) ? POLLOUT : 0)) };
+
+        if (poll(&p, 1, -1) < 0 && errno == EINTR)
+            continue;
+        if (!channel_flush(&l->c) || ((p.revents & (POLLIN | POLLHUP)) != 0 && !channel_fill(&l->c)))
+            return err_set(e, ERR_UNAVAILABLE, "core", "ended the connection");
+        if (channel_next(&l->c, &h, &payload))
+            return wire_fields_parse(arena_copy(a, payload), a, ret, e);
+    }
+}
+
 uint64_t core_next_id(struct front *f)
 {
     return ++f->last_id;

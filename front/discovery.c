@@ -17,20 +17,18 @@ static void on_certs(struct request *rq, const struct wire_fields *f)
     reply_json(rq, 200, arena_copy(&rq->a, body));
 }
 
-void handle_certs(struct request *rq, const char *unused)
+void handle_certs(struct request *rq)
 {
     uint64_t id = core_next_id(rq->front);
     struct out frame = wire_begin(&rq->a, MSG_CERTS, id);
 
-    (void)unused;
     wire_put(&frame, TAG_ISSUER, bytes_str(rq->issuer));
     wire_put(&frame, TAG_ALG, bytes_str(rq->front->config.value[CONFIG_token_algorithm]));
     core_ask(rq, &frame, id, on_certs);
 }
 
-void handle_metadata(struct request *rq, const char *unused)
+void handle_metadata(struct request *rq)
 {
-    (void)unused;
     rq->public_answer = true;
     reply_json(rq, 200, api_openid_configuration(rq->issuer, bytes_str(rq->front->config.value[CONFIG_token_algorithm]), &rq->a));
 }
@@ -42,13 +40,12 @@ static void on_pong(struct request *rq, const struct wire_fields *f)
 }
 
 /* Healthy is: a core worker answers. While draining the probe fails, so that balancers look elsewhere. */
-void handle_health(struct request *rq, const char *unused)
+void handle_health(struct request *rq)
 {
     uint64_t id = core_next_id(rq->front);
     struct out frame = wire_begin(&rq->a, MSG_PING, id);
     struct err e = { .code = ERR_NONE };
 
-    (void)unused;
     if (rq->front->stopping) {
         (void)err_set(&e, ERR_UNAVAILABLE, "service", "is stopping");
         rq->retry_after = 5;

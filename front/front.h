@@ -8,7 +8,9 @@
 #include "api/api.h"
 #include "base/arena.h"
 #include "evidence/evidence.h"
+#include "jose/jwk.h"
 #include "os/config.h"
+#include "store/store.h"
 #include "wire/wire.h"
 
 #include <poll.h>
@@ -19,6 +21,36 @@ struct request;
 #define REQUEST_BUDGET ((size_t)64 << 20)
 
 /* A request from its first header to its reply. Made by http.c, ended by http.c. */
+/* Who asks, and what they may do. */
+enum permission {
+    MAY_READ_DATA = 1,      /* .../attestationProviders/attestation/read */
+    MAY_WRITE_DATA = 2,
+    MAY_DELETE_DATA = 4,
+    MAY_READ_CONTROL = 8,   /* .../attestationProviders/read, and so on */
+    MAY_WRITE_CONTROL = 16,
+    MAY_DELETE_CONTROL = 32,
+};
+
+enum { MAX_GRANTS = 8, MAX_STEPS = 6 };
+
+/* Everywhere, or below a scope: a provider's name or the beginning of a resource path. */
+struct grant {
+    unsigned permissions;
+    char scope[200]; /* "": everywhere */
+};
+
+struct principal {
+    char id[80], name[80], app[80]; /* of the audit record */
+    struct grant grants[MAX_GRANTS];
+    size_t grant_count;
+};
+
+/* The provider that the host names. */
+struct tenant {
+    bool shared;
+    struct store_provider row; /* of own providers */
+};
+
 struct request {
     struct front *front;
     struct arena a;
@@ -28,6 +60,12 @@ struct request {
     struct bytes host;      /* Host without port, lower case is not enforced */
     struct bytes body;
     const char *issuer;     /* base URL of the provider that the host names */
+    struct tenant tenant;
+    struct principal principal; /* empty id: nobody was asked */
+    const char *steps[MAX_STEPS]; /* texts of the holes in the route's path */
+    const char *operation;  /* of the audit record: "AttestSgxEnclave" */
+    const char *failure;    /* message of a refusal, for the audit record */
+    struct bytes evidence_hash, policy_hash; /* lower-case hex and base64url, for the audit record */
     char request_id[64];    /* traceparent form */
     uint64_t started_us;
     /* reply */
@@ -35,8 +73,11 @@ struct request {
     int status;
     struct bytes reply;     /* lives in `a` */
     const char *allow;      /* for 405 */
+    const char *authenticate; /* WWW-Authenticate of a 401 */
     unsigned retry_after;   /* seconds; 0: no header */
     const char *error_code; /* x-ms-error-code, or NULL */
+    const char *error_name; /* of the error table: "QUOTE_SIGNATURE" */
+    const char *evidence_type; /* name of the kind, for audit and metrics */
     bool public_answer;     /* may be cached */
     bool suspended;
     /* while the core works on it */
@@ -72,12 +113,75 @@ bool core_replied_error(struct request *rq, const struct wire_fields *f);
 /* Finds the route and calls its handler, or replies 404 / 405 / 400. */
 void route(struct request *rq);
 
-/* -- attest.c, discovery.c -- */
+/* -- handlers; each replies or asks the core -- */
 
-void handle_attest(struct request *rq, const char *type);
-void handle_certs(struct request *rq, const char *unused);
-void handle_metadata(struct request *rq, const char *unused);
-void handle_health(struct request *rq, const char *unused);
+void handle_attest(struct request *rq);
+void handle_certs(struct request *rq);
+void handle_metadata(struct request *rq);
+void handle_health(struct request *rq);
+
+void handle_policy_get(struct request *rq);
+void handle_policy_put(struct request *rq);
+void handle_policy_reset(struct request *rq);
+void handle_policy_history(struct request *rq);
+void handle_policy_rollback(struct request *rq);
+void handle_signers_get(struct request *rq);
+void handle_signers_add(struct request *rq);
+void handle_signers_remove(struct request *rq);
+void handle_baselines(struct request *rq);
+void handle_audit(struct request *rq);
+
+void handle_arm_put(struct request *rq);
+void handle_arm_get(struct request *rq);
+void handle_arm_patch(struct request *rq);
+void handle_arm_delete(struct request *rq);
+void handle_arm_list(struct request *rq);
+void handle_arm_defaults(struct request *rq);
+void handle_arm_default(struct request *rq);
+void handle_arm_operations(struct request *rq);
+void handle_arm_connection_put(struct request *rq);
+void handle_arm_connection_get(struct request *rq);
+void handle_arm_connection_delete(struct request *rq);
+void handle_arm_connections(struct request *rq);
+void handle_arm_links(struct request *rq);
+
+/* -- tenant.c -- */
+
+/* Finds the provider that the Host header names; replies 404 (alike for all that are not there) or 503. */
+bool tenant_find(struct request *rq) CHECKED;
+/* Base URL of a provider of this name. */
+const char *tenant_url(const struct front *f, const char *name, struct arena *a);
+/* Head and MAC, or the issuer of the shared provider; for a type also its stored policy. */
+bool tenant_put(struct request *rq, const char *type, struct out *frame, struct err *e) CHECKED;
+
+/* -- auth.c -- */
+
+bool auth_open(struct front *f, struct err *e) CHECKED; /* after the links to the core are open */
+/* Whether the caller has the permission (for this provider); replies 401 as recorded where not. `scope` is the
+ * provider's name or a resource path, NULL: any valid caller will do. */
+bool auth_check(struct request *rq, enum permission p, const char *scope) CHECKED;
+/* Subject of the client certificate that the TLS layer has verified; false: none was shown. */
+bool http_client_name(const struct request *rq, char *to, size_t size);
+/* Address of the peer as text; owned by the request. */
+const char *http_client_address(struct request *rq);
+
+/* -- audit.c, metrics.c -- */
+
+/* Called once for each request, with its reply. */
+void audit_record(struct request *rq);
+void audit_flush(struct front *f);
+int audit_timeout_ms(const struct front *f, uint64_t now_us);
+void metrics_count(const struct request *rq);
+/* `memory_fd` is a shared file of metrics_size() bytes; `listener` -1: another front serves the readers. */
+bool metrics_open(struct front *f, int listener, int memory_fd, size_t slot, size_t slots, struct err *e) CHECKED;
+size_t metrics_size(size_t slots);
+int metrics_descriptor(const struct front *f); /* -1: none */
+void metrics_run(struct front *f);
+
+/* -- limit.c: token buckets per address and per provider -- */
+
+/* Takes one from both; replies 429 with Retry-After where one is empty. */
+bool limit_take(struct request *rq) CHECKED;
 
 struct front {
     struct config config;
@@ -90,6 +194,16 @@ struct front {
     struct core_link *links;
     size_t link_count;
     struct http *http;
+    struct store *store;
+    struct jwks local_keys;       /* of the core's own issuer of operators' tokens */
+    struct jwks issuer_keys;      /* of the configured issuer */
+    struct arena auth_arena;
+    struct memo *tokens;          /* validated bearer tokens */
+    const char *provider_prefix, *provider_suffix; /* what stands around the name in a provider's host */
+    struct memo *buckets;
+    int64_t rate, tenant_rate;
+    struct audit *audit;
+    struct metrics *metrics;
     uint64_t last_id;
     size_t in_flight;
     bool stopping;
@@ -117,6 +231,8 @@ void http_close(struct http *h);
 bool corelink_open(struct front *f, struct err *e) CHECKED;
 size_t corelink_poll(struct front *f, struct pollfd *p);       /* fills descriptors in; returns how many */
 void corelink_serve(struct front *f, const struct pollfd *p, size_t n);
+/* Asks worker 0 and waits for the answer; only before the loop runs. */
+bool corelink_ask_now(struct front *f, struct bytes frame, struct arena *a, struct wire_fields *ret, struct err *e) CHECKED;
 void corelink_expire(struct front *f, uint64_t now_us);
 int corelink_timeout_ms(const struct front *f, uint64_t now_us);
 

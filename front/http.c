@@ -13,6 +13,8 @@
 #include <gnutls/gnutls.h>
 #include <microhttpd.h>
 #include <stdio.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -170,6 +172,8 @@ void reply_error_details(struct request *rq, const struct err *e, struct bytes d
     struct bytes body = message == NULL ? (struct bytes){ NULL, 0 } : api_error(e, message, details, &rq->a);
 
     rq->error_code = err_rest_code(e->code);
+    rq->error_name = err_name(e->code);
+    rq->failure = message;
     if (err_http(e->code) == 503 && rq->retry_after == 0)
         rq->retry_after = 30;
     reply_json(rq, err_http(e->code), body.p == NULL ? LIT(out_of_memory) : body);
@@ -197,6 +201,8 @@ static enum MHD_Result send_reply(struct request *rq)
     (void)MHD_add_response_header(r, "Cache-Control", rq->public_answer ? "public, max-age=300" : "no-store");
     if (rq->error_code != NULL)
         (void)MHD_add_response_header(r, "x-ms-error-code", rq->error_code);
+    if (rq->authenticate != NULL)
+        (void)MHD_add_response_header(r, "WWW-Authenticate", rq->authenticate);
     if (rq->allow != NULL)
         (void)MHD_add_response_header(r, "Allow", rq->allow);
     if (rq->retry_after > 0) {
@@ -205,13 +211,14 @@ static enum MHD_Result send_reply(struct request *rq)
     }
     if (rq->front->stopping)
         (void)MHD_add_response_header(r, "Connection", "close");
+    audit_record(rq);
+    metrics_count(rq);
     ok = MHD_queue_response(rq->connection, (unsigned)rq->status, r);
     MHD_destroy_response(r);
     return ok;
 }
 
-/* Host without its port; the issuer is the base URL that the client used for a name that is ours. */
-static void find_tenant(struct request *rq)
+static void read_host(struct request *rq)
 {
     const char *host = request_header(rq, "Host");
     struct bytes h = bytes_str(host == NULL ? "" : host);
@@ -220,7 +227,38 @@ static void find_tenant(struct request *rq)
     while (colon > 0 && h.p[colon - 1] != ':' && h.p[colon - 1] != ']')
         colon--;
     rq->host = colon > 0 && h.p[colon - 1] == ':' ? bytes_part(h, 0, colon - 1) : h;
-    rq->issuer = rq->front->base_url;
+}
+
+const char *http_client_address(struct request *rq)
+{
+    const union MHD_ConnectionInfo *i = MHD_get_connection_info(rq->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    char text[64];
+
+    if (i == NULL || getnameinfo(i->client_addr, i->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in),
+                                 text, sizeof(text), NULL, 0, NI_NUMERICHOST) != 0)
+        return "";
+    return arena_str(&rq->a, bytes_str(text));
+}
+
+/* Only what verified against tls.client_ca counts. */
+bool http_client_name(const struct request *rq, char *to, size_t size)
+{
+    const union MHD_ConnectionInfo *i = MHD_get_connection_info(rq->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    const gnutls_datum_t *list;
+    gnutls_x509_crt_t crt;
+    unsigned n, status = 1;
+    bool ok = false;
+
+    if (i == NULL || rq->front->config.value[CONFIG_tls_client_ca][0] == 0 || gnutls_certificate_verify_peers2(i->tls_session, &status) != 0
+        || status != 0)
+        return false;
+    list = gnutls_certificate_get_peers(i->tls_session, &n);
+    if (list == NULL || n == 0 || gnutls_x509_crt_init(&crt) != 0)
+        return false;
+    if (gnutls_x509_crt_import(crt, list, GNUTLS_X509_FMT_DER) == 0)
+        ok = gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, to, &size) == 0;
+    gnutls_x509_crt_deinit(crt);
+    return ok;
 }
 
 static struct request *request_new(struct front *f, struct MHD_Connection *c, const char *url, const char *method)
@@ -244,7 +282,7 @@ static struct request *request_new(struct front *f, struct MHD_Connection *c, co
         return NULL;
     }
     make_request_id(rq);
-    find_tenant(rq);
+    read_host(rq);
     f->in_flight++;
     return rq;
 }
@@ -327,7 +365,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
         rq->body = bytes_of(rq->raw, rq->raw_n);
         if (rq->too_large)
             too_large(rq, rq->raw_n + 1);
-        else
+        else if (limit_take(rq))
             route(rq);
         if (!rq->replied) {
             rq->suspended = true;
@@ -365,9 +403,25 @@ static void on_log(void *cls, const char *fmt, va_list args)
     (void)cls, (void)fmt, (void)args; /* its messages are about single clients' broken connections */
 }
 
+/* CAs of operators' client certificates; showing one is up to the client. NULL: none are asked for. */
+static bool client_ca(struct front *f, const char **ret, struct err *e)
+{
+    const char *path = f->config.value[CONFIG_tls_client_ca];
+    struct bytes pem;
+
+    *ret = NULL;
+    if (path[0] == 0)
+        return true;
+    if (!file_read(path, 1 << 20, &f->own, &pem, e))
+        return false;
+    *ret = arena_str(&f->own, pem);
+    return *ret != NULL || err_memory(e, "client CAs");
+}
+
 bool http_open(struct front *f, int listener, struct http **ret, struct err *e)
 {
     struct http *h = arena_new(&f->own, struct http);
+    const char *ca;
 
     if (h == NULL)
         return err_memory(e, "HTTP");
@@ -375,13 +429,16 @@ bool http_open(struct front *f, int listener, struct http **ret, struct err *e)
     the_http = h;
     if (!identity_load(f, &h->identity[0], e))
         return false;
+    if (!client_ca(f, &ca, e))
+        return false;
     h->daemon = MHD_start_daemon(
         MHD_USE_TLS | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, h,
         MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_NOTIFY_COMPLETED, on_end, h,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)f->connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)f->idle,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)f->header_limit * POOL_FACTOR, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_HTTPS_CERT_CALLBACK, give_identity, MHD_OPTION_HTTPS_PRIORITIES,
-        "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE", MHD_OPTION_END);
+        "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE", ca == NULL ? MHD_OPTION_END : MHD_OPTION_HTTPS_MEM_TRUST, ca,
+        MHD_OPTION_END);
     if (h->daemon == NULL)
         return err_set(e, ERR_INTERNAL, "HTTP", "library could not start: %s", strerror(errno));
     *ret = h;

@@ -1,6 +1,6 @@
 /* main.c: the HTTP process: opens what it needs, closes its sandbox, loops.
  *
- * avouch-front CONFIG-FD LISTENER-FD CORE-WORKERS */
+ * avouch-front CONFIG-FD LISTENER-FD METRICS-FD METRICS-MEMORY-FD SLOT CORE-WORKERS */
 #include "front/front.h"
 
 #include "crypto/hash.h"
@@ -55,7 +55,8 @@ static bool read_settings(struct front *f, struct err *e)
         || !config_number(c, CONFIG_limits_connections, 1, 65536, &f->connections, e)
         || !config_number(c, CONFIG_limits_idle, 1, 3600, &f->idle, e)
         || !config_number(c, CONFIG_limits_drain, 0, 600, &f->drain, e)
-        || !config_number(c, CONFIG_limits_core_wait, 1, 600, &f->core_wait, e))
+        || !config_number(c, CONFIG_limits_core_wait, 1, 600, &f->core_wait, e) || !config_number(c, CONFIG_limits_rate, 0, 1000000, &f->rate, e)
+        || !config_number(c, CONFIG_limits_tenant_rate, 0, 1000000, &f->tenant_rate, e))
         return false;
     f->settings.mix_eval_numbers = mix;
     f->wire_flags = (mix ? WIRE_MIX_EVAL_NUMBERS : 0u) | (compatible ? WIRE_COMPATIBLE : 0u)
@@ -73,8 +74,8 @@ static const char *folder_of(const char *path, struct arena *a)
 
 static bool close_walls(struct front *f, struct err *e)
 {
-    const char *read[4] = { NULL }, *write[2] = { f->config.value[CONFIG_service_state], NULL };
-    const enum config_key files[] = { CONFIG_tls_certificate, CONFIG_tls_key };
+    const char *read[6] = { NULL }, *write[2] = { f->config.value[CONFIG_service_state], NULL };
+    const enum config_key files[] = { CONFIG_tls_certificate, CONFIG_tls_key, CONFIG_auth_jwks };
     size_t n = 0;
 
     for (size_t i = 0; i < COUNT(files); i++)
@@ -116,25 +117,31 @@ static int sooner(int a, int b)
 
 static void loop(struct front *f, int signals)
 {
-    struct pollfd p[MAX_LINKS + 2];
+    struct pollfd p[MAX_LINKS + 3];
     uint64_t deadline = 0;
 
     while (!f->stopping || (f->in_flight > 0 && clock_monotonic_us() < deadline)) {
         size_t n = corelink_poll(f, p + 2);
         int wait = sooner(http_timeout_ms(f->http), corelink_timeout_ms(f, clock_monotonic_us()));
 
+        wait = sooner(wait, audit_timeout_ms(f, clock_monotonic_us()));
+        p[n + 2] = (struct pollfd){ .fd = metrics_descriptor(f), .events = POLLIN };
         p[0] = (struct pollfd){ .fd = http_descriptor(f->http), .events = POLLIN };
         p[1] = (struct pollfd){ .fd = signals, .events = POLLIN };
         if (f->stopping)
             wait = sooner(wait, 100);
-        if (poll(p, n + 2, wait) < 0 && errno != EINTR)
+        if (poll(p, n + 3, wait) < 0 && errno != EINTR)
             break;
         if (p[1].revents != 0)
             on_signal(f, signals, &deadline);
         corelink_serve(f, p + 2, n);
         corelink_expire(f, clock_monotonic_us());
         http_run(f->http);
+        metrics_run(f);
+        if (audit_timeout_ms(f, clock_monotonic_us()) == 0)
+            audit_flush(f);
     }
+    audit_flush(f);
 }
 
 int main(int argc, char **argv)
@@ -145,7 +152,7 @@ int main(int argc, char **argv)
     sigset_t set;
     int signals;
 
-    if (argc != 4) {
+    if (argc != 7) {
         fputs("avouch-front is started by avouchd\n", stderr);
         return 2;
     }
@@ -158,16 +165,19 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     arena_init(&f.own, (size_t)512 << 20);
-    f.link_count = (size_t)atoi(argv[3]);
+    f.link_count = (size_t)atoi(argv[6]);
     crypto_warm_up();
+    (void)process_memory();
     if (signals < 0 || f.link_count > MAX_LINKS
         || !file_read(arena_printf(&f.own, "/proc/self/fd/%d", atoi(argv[1])), 1 << 20, &f.own, &text, &e)
         || !config_parse(text, &f.own, &f.config, &e) || !read_settings(&f, &e) || !front_load_collateral(&f, &e)
-        || !corelink_open(&f, &e) || !http_open(&f, atoi(argv[2]), &f.http, &e) || !close_walls(&f, &e)) {
+        || !store_open(arena_printf(&f.own, "%s/store.db", f.config.value[CONFIG_service_state]), &f.store, &e) || !corelink_open(&f, &e)
+        || !auth_open(&f, &e) || !metrics_open(&f, atoi(argv[3]), atoi(argv[4]), (size_t)atoi(argv[5]), f.link_count, &e) || !http_open(&f, atoi(argv[2]), &f.http, &e) || !close_walls(&f, &e)) {
         log_error("front", &e);
         return 1;
     }
     loop(&f, signals);
     http_close(f.http);
+    store_close(f.store);
     return 0;
 }

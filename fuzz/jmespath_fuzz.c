@@ -1,4 +1,5 @@
-/* jmespath_fuzz.c: "EXPRESSION NUL JSON": a search ends within its budget, and what it prints is JSON that prints the same. */
+/* jmespath_fuzz.c: "EXPRESSION NUL JSON": a search ends within its budget, and what it prints is JSON that
+ * prints the same. */
 #include "jmespath/jmespath.h"
 
 #include <stdlib.h>

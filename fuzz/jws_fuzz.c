@@ -1,5 +1,5 @@
-/* jws_fuzz.c: bodies of policy requests and key sets: read or refused with a reason; an envelope that is made of what was
- * read is read again as the same text. */
+/* jws_fuzz.c: bodies of policy requests and key sets: read or refused with a reason; an envelope that is made
+ * of what was read is read again as the same text. */
 #include "jose/policy_jws.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* policy_eval_fuzz.c: a policy and claims, both from the input: "POLICY NUL CLAIMS-JSON". The decision is the same with and
- * without a trace; what is permitted has a permit rule that fired and no deny rule that did. */
+/* policy_eval_fuzz.c: a policy and claims, both from the input: "POLICY NUL CLAIMS-JSON". The decision is the
+ * same with and without a trace; what is permitted has a permit rule that fired and no deny rule that did. */
 #include "policy/policy.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* policy_parse_fuzz.c: any text either compiles, and then prints to a text that compiles to the same tree, or is refused
- * with an error at a place inside the text. */
+/* policy_parse_fuzz.c: any text either compiles, and then prints to a text that compiles to the same tree, or
+ * is refused with an error at a place inside the text. */
 #include "policy/policy.h"
 
 #include <stdlib.h>

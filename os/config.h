@@ -12,8 +12,10 @@
 #define CONFIG_TABLE(X)                                                                                                       \
     X(service,     listen,                 "127.0.0.1:8443",                "address and port of the HTTPS listener")         \
     X(service,     base_url,               "https://localhost:8443",        "URL of the shared provider; issuer of its tokens") \
+    X(service,     provider_url,           "https://{name}.localhost:8443", "pattern of a provider's URL; issuer of its tokens") \
     X(service,     state,                  "/var/lib/avouch",               "folder of keys, store and certificates")         \
     X(service,     workers,                "0",                             "fronts and core workers; 0: one per CPU")        \
+    X(service,     location,               "Local",                         "location that providers are created in")         \
     X(service,     region,                 "local",                         "short name that providers carry")               \
     X(tls,         certificate,            "",                              "PEM chain; empty: a development certificate")    \
     X(tls,         key,                    "",                              "PEM private key")                                \
@@ -23,6 +25,16 @@
     X(verify,      mix_evaluation_numbers, "no",                            "TCB info and QE identity of different numbers")  \
     X(verify,      evaluation_number,      "0",                             "what azuredefault stands for; 0: the newest")    \
     X(verify,      trust,                  "",                              "folder of certificates that are trust anchors too") \
+    X(auth,        issuer,                 "",                              "issuer of bearer tokens, as in their iss")       \
+    X(auth,        jwks,                   "",                              "file with the issuer's key set")                 \
+    X(auth,        audience,               "https://attest.azure.net",      "audience of tokens for the data plane")          \
+    X(auth,        control_audience,       "https://management.azure.com",  "audience of tokens for the control plane")       \
+    X(auth,        roles_claim,            "roles",                         "claim with the roles: Role or Role@scope")       \
+    X(auth,        role_map,               "",                              "claim value=Role;... for a directory's own names") \
+    X(audit,       file,                   "",                              "JSON lines beside the store; empty: none")       \
+    X(metrics,     listen,                 "127.0.0.1:9464",                "address of the metrics listener; empty: none")   \
+    X(limits,      rate,                   "0",                             "requests a second of an address; 0: unlimited")  \
+    X(limits,      tenant_rate,            "0",                             "requests a second of a provider; 0: unlimited")  \
     X(token,       algorithm,              "RS256",                         "RS256, PS256, ES256 or ES384")                   \
     X(token,       lifetime,               "28800",                         "seconds")                                        \
     X(token,       compatible,             "no",                            "only the recorded members, none of our own")     \
@@ -35,6 +47,7 @@
     X(limits,      drain,                  "20",                            "seconds that a stop waits for running requests") \
     X(limits,      core_wait,              "10",                            "seconds until an unanswered request gets 503")   \
     X(dev,         clock,                  "",                              "RFC 3339 time at which --dev pretends to start") \
+    X(dev,         bearer,                 "dev",                           "bearer token that is an owner's, with --dev")    \
     X(dev,         probe,                  "no",                            "the core answers probes; only with --dev")
 /* clang-format on */
 

@@ -175,6 +175,22 @@ uint64_t clock_monotonic_us(void)
     return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
+int64_t process_memory(void)
+{
+    static int fd = -1;
+    long long pages = 0, resident = 0;
+    char text[128];
+    ssize_t n;
+
+    if (fd < 0)
+        fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    n = fd < 0 ? -1 : pread(fd, text, sizeof(text) - 1, 0);
+    if (n <= 0)
+        return 0;
+    text[n] = 0;
+    return sscanf(text, "%lld %lld", &pages, &resident) == 2 ? resident * 4096 : 0;
+}
+
 static void escape(char *to, size_t size, const char *from)
 {
     size_t n = 0;

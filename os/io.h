@@ -16,6 +16,9 @@ bool folder_list(const char *path, struct arena *a, const char *const **ret, siz
 int64_t clock_now(void);       /* seconds since 1970 UTC */
 uint64_t clock_monotonic_us(void);
 
+/* Resident memory of this process in bytes; the kernel's file is opened at the first call. */
+int64_t process_memory(void);
+
 /* One JSON line on stderr in one write; `fields` is JSON members without braces, or "". */
 void log_line(const char *level, const char *process, const char *message, const char *fields);
 void log_error(const char *process, const struct err *e);

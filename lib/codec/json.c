@@ -42,7 +42,7 @@ static bool take(struct reader *r, char c)
 }
 
 /* Length of the valid UTF-8 sequence at p, 0 if there is none (RFC 3629 section 4). */
-static size_t utf8_length(const uint8_t *p, size_t n)
+size_t utf8_length(const uint8_t *p, size_t n)
 {
     uint8_t c = p[0], low = 0x80, high = 0xbf;
     size_t need;
@@ -160,6 +160,17 @@ static bool read_escape(struct reader *r, uint8_t *q, size_t *n)
     return true;
 }
 
+/* How many characters of ASCII that need no care come next; most of any text. */
+static size_t plain_length(const struct reader *r)
+{
+    size_t n = 0, left = r->in.n - r->at;
+    const uint8_t *p = r->in.p + r->at;
+
+    while (n < left && p[n] >= 0x20 && p[n] < 0x80 && p[n] != '"' && p[n] != '\\')
+        n++;
+    return n;
+}
+
 /* The opening quote is taken already. Without escapes the result is a view of the input. */
 /* Characters that stand for themselves: most of a long string, so they are passed in one go. */
 static size_t plain_run(const struct reader *r)
@@ -211,7 +222,7 @@ static bool read_string(struct reader *r, struct bytes *ret)
             n += len;
             continue;
         }
-        len = utf8_length(r->in.p + r->at, r->in.n - r->at);
+        len = c < 0x80 ? plain_length(r) : utf8_length(r->in.p + r->at, r->in.n - r->at);
         if (len == 0)
             return fail(r, "valid UTF-8");
         if (copy != NULL) {

@@ -52,7 +52,8 @@ const char *json_type_name(enum json_type type);
 
 /* -- writing -- */
 
-void json_print_string(struct out *o, struct bytes text); /* with quotes; text is UTF-8 */
+/* With quotes. What is not UTF-8, as where a message was cut inside a character, becomes U+FFFD: the result is JSON. */
+void json_print_string(struct out *o, struct bytes text);
 /* Compact; members sorted by the bytes of their names when `sorted`, at every depth. */
 void json_print(struct out *o, const struct json *j, bool sorted);
 
@@ -93,6 +94,8 @@ void jarr_raw(struct jarr *j, struct bytes json_text);
 void jarr_str(struct jarr *j, struct bytes text);
 struct bytes jarr_close(struct jarr *j);
 
+/* Length of the valid sequence at p, of which n > 0 bytes are there; 0: there is none. */
+size_t utf8_length(const uint8_t *p, size_t n);
 /* Whether b is valid UTF-8 (RFC 3629). */
 bool utf8_valid(struct bytes b);
 

@@ -13,13 +13,20 @@ void json_print_string(struct out *o, struct bytes text)
         static const char plain[] = "\"\\\b\f\n\r\t", escaped[] = "\"\\bfnrt";
         uint8_t c = text.p[i];
         const char *f;
+        size_t n;
 
-        if (c >= 0x20 && c != '"' && c != '\\')
+        if (c >= 0x80 && (n = utf8_length(text.p + i, text.n - i)) > 0) {
+            i += n - 1;
+            continue;
+        }
+        if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\')
             continue;
         out_bytes(o, bytes_part(text, from, i - from));
         from = i + 1;
         f = c == 0 ? NULL : strchr(plain, c);
-        if (f != NULL) {
+        if (c >= 0x80) {
+            out_text(o, "\xef\xbf\xbd");
+        } else if (f != NULL) {
             out_char(o, '\\');
             out_char(o, escaped[f - plain]);
         } else {

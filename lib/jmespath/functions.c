@@ -140,7 +140,7 @@ static const struct jvalue *f_join(struct jp_run *r, const struct jp_call *c)
         out_bytes(&o, list->items[i]->text);
         if (o.n > JMESPATH_MAX_RESULT)
             return jp_fail(r, "budget: the result is longer than %zu bytes", JMESPATH_MAX_RESULT);
-        if (!jp_spend(r, 1 + list->items[i]->text.n / 256))
+        if (!jp_spend(r, 1 + list->items[i]->text.n / 64))
             return NULL;
     }
     return finish_string(r, &o);
@@ -280,7 +280,7 @@ static const struct jvalue *f_merge(struct jp_run *r, const struct jp_call *c)
 
             while (k < count && !bytes_equal(names[k], c->args[i]->names[m]))
                 k++;
-            if (!jp_spend(r, 1 + k / 8))
+            if (!jp_spend(r, 1 + k / 8 + k * JP_TEXT_STEPS(c->args[i]->names[m].n)))
                 return NULL;
             names[k] = c->args[i]->names[m];
             items[k] = c->args[i]->items[m];
@@ -333,7 +333,8 @@ static const struct jvalue **keys_of(struct jp_run *r, const struct jp_call *c, 
         if (keys[i] == NULL || !jp_spend(r, 1))
             return NULL;
         if ((keys[i]->type != JSON_NUMBER && keys[i]->type != JSON_STRING) || keys[i]->type != keys[0]->type) {
-            fail_type(r, c, "a key", keys[0]->type == JSON_STRING ? "a string, as the first" : "a number, as the first",
+            fail_type(r, c, "a key", keys[0]->type == JSON_STRING
+                      ? "a string, as the first" : "a number, as the first",
                       keys[i]);
             return NULL;
         }
@@ -341,8 +342,10 @@ static const struct jvalue **keys_of(struct jp_run *r, const struct jp_call *c, 
     return keys;
 }
 
-static int compare_keys(const struct jvalue *x, const struct jvalue *y)
+static int compare_keys(struct jp_run *r, const struct jvalue *x, const struct jvalue *y)
 {
+    if (x->type == JSON_STRING)
+        jp_charge(r, JP_TEXT_STEPS(x->text.n < y->text.n ? x->text.n : y->text.n));
     return x->type == JSON_STRING ? bytes_compare(x->text, y->text) : jvalue_compare_numbers(x, y);
 }
 
@@ -363,7 +366,8 @@ static bool merge_sort(struct jp_run *r, const struct jvalue **keys, size_t *ord
             size_t x = lo, y = mid;
 
             for (size_t k = lo; k < hi; k++)
-                to[k] = y >= hi || (x < mid && compare_keys(keys[from[x]], keys[from[y]]) <= 0) ? from[x++] : from[y++];
+                to[k] = y >= hi || (x < mid && compare_keys(r, keys[from[x]], keys[from[y]]) <= 0)
+                    ? from[x++] : from[y++];
         }
         from = to;
         to = swap;
@@ -394,7 +398,8 @@ static const struct jvalue *sorted(struct jp_run *r, const struct jp_call *c, co
 }
 
 /* The first of the greatest (sign 1) or of the least (sign -1). */
-static const struct jvalue *extreme(struct jp_run *r, const struct jp_call *c, const struct jp_node *expression, int sign)
+static const struct jvalue *extreme(struct jp_run *r, const struct jp_call *c, const struct jp_node *expression,
+                                    int sign)
 {
     const struct jvalue *list = c->args[0], **keys = keys_of(r, c, list, expression);
     size_t best = 0;
@@ -404,7 +409,7 @@ static const struct jvalue *extreme(struct jp_run *r, const struct jp_call *c, c
     if (list->count == 0)
         return &jvalue_null;
     for (size_t i = 1; i < list->count; i++)
-        if (compare_keys(keys[i], keys[best]) * sign > 0)
+        if (compare_keys(r, keys[i], keys[best]) * sign > 0)
             best = i;
     return list->items[best];
 }
@@ -553,7 +558,7 @@ const struct jvalue *jp_function_call(struct jp_run *r, const struct jp_node *n,
             c.args[i] = jp_eval(r, n->items[i], in);
             if (c.args[i] == NULL)
                 return NULL;
-            if (!jp_spend(r, c.args[i]->type == JSON_STRING ? c.args[i]->text.n / 256
+            if (!jp_spend(r, c.args[i]->type == JSON_STRING ? c.args[i]->text.n / 64
                              : c.args[i]->depth > 0 ? c.args[i]->count / 8 : 0))
                 return NULL;
             if (!fits(*type, c.args[i]))

@@ -127,6 +127,13 @@ struct jp_run {
 const struct jvalue *jp_eval(struct jp_run *r, const struct jp_node *n, const struct jvalue *in);
 /* Charges n steps; false and an error when the budget is spent. */
 bool jp_spend(struct jp_run *r, uint64_t n);
+/* Charges without failing: the next jp_spend() tells. */
+static inline void jp_charge(struct jp_run *r, uint64_t n)
+{
+    *r->steps -= n < *r->steps ? n : *r->steps;
+}
+/* Comparing two texts of this length. */
+#define JP_TEXT_STEPS(n) ((n) / 64)
 const struct jvalue *jp_fail(struct jp_run *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
 const struct jvalue *jp_no_memory(struct jp_run *r);
 
@@ -163,7 +170,8 @@ const struct jvalue *jvalue_double(struct jp_run *r, double v);
 const struct jvalue *jvalue_string(struct jp_run *r, struct bytes text);
 /* The array takes the list over. */
 const struct jvalue *jvalue_array(struct jp_run *r, const struct jvalue **items, size_t count);
-const struct jvalue *jvalue_object(struct jp_run *r, const struct jvalue **items, struct bytes *names, size_t count);
+const struct jvalue *jvalue_object(struct jp_run *r, const struct jvalue **items, struct bytes *names,
+                                   size_t count);
 const struct jvalue *jvalue_member(struct jp_run *r, const struct jvalue *object, struct bytes name);
 bool jvalue_truthy(const struct jvalue *v);
 /* Deep equality by JSON type; charges steps, which the caller checks by jp_spend(r, 0). */

@@ -48,7 +48,8 @@ static bool read_number(struct jp_lexer *l, struct jp_token *t)
     return true;
 }
 
-/* The text up to the closing `quote`, in which a backslash protects the next character; the closing one is taken. */
+/* The text up to the closing `quote`, in which a backslash protects the next character; the closing one is
+ * taken. */
 static bool delimited(struct jp_lexer *l, uint8_t quote, struct bytes *ret)
 {
     size_t start = ++l->at;

@@ -444,7 +444,8 @@ bool jmespath_compile(struct bytes expression, struct arena *a, const struct jme
     if (j == NULL)
         return err_memory(e, JMESPATH_WHAT);
     if (expression.n > JMESPATH_MAX_TEXT)
-        return err_set(e, ERR_EXPRESSION, JMESPATH_WHAT, "syntax: the expression has %zu bytes, at most %zu are accepted",
+        return err_set(e, ERR_EXPRESSION, JMESPATH_WHAT,
+                       "syntax: the expression has %zu bytes, at most %zu are accepted",
                        expression.n, JMESPATH_MAX_TEXT);
     if (!utf8_valid(expression))
         return jp_syntax(e, 0, "the expression is not UTF-8");

@@ -216,12 +216,17 @@ const struct jvalue *jvalue_member(struct jp_run *r, const struct jvalue *object
 {
     if (object->type != JSON_OBJECT)
         return &jvalue_null;
-    for (size_t i = 0; i < object->count; i++)
+    for (size_t i = 0; i < object->count; i++) {
+        if (object->names[i].n != name.n)
+            continue;
+        if (name.n >= 64)
+            jp_charge(r, JP_TEXT_STEPS(name.n));
         if (bytes_equal(object->names[i], name)) {
-            *r->steps -= i / 8 < *r->steps ? i / 8 : *r->steps;
+            jp_charge(r, i / 8);
             return object->items[i];
         }
-    *r->steps -= object->count / 8 < *r->steps ? object->count / 8 : *r->steps;
+    }
+    jp_charge(r, object->count / 8);
     return &jvalue_null;
 }
 
@@ -299,7 +304,7 @@ static bool equal_objects(struct jp_run *r, const struct jvalue *x, const struct
         for (size_t k = 0; k < y->count && !found && *r->steps > 0; k++) {
             size_t at = (i + k) % y->count;
 
-            *r->steps -= 1;
+            jp_charge(r, 1 + JP_TEXT_STEPS(x->names[i].n));
             if (bytes_equal(x->names[i], y->names[at])) {
                 if (!jvalue_equal(r, x->items[i], y->items[at]))
                     return false;
@@ -317,7 +322,7 @@ bool jvalue_equal(struct jp_run *r, const struct jvalue *x, const struct jvalue 
 {
     if (*r->steps == 0 || x->type != y->type)
         return false;
-    *r->steps -= 1;
+    jp_charge(r, 1);
     switch (x->type) {
     case JSON_NULL:
         return true;
@@ -326,6 +331,7 @@ bool jvalue_equal(struct jp_run *r, const struct jvalue *x, const struct jvalue 
     case JSON_NUMBER:
         return jvalue_compare_numbers(x, y) == 0;
     case JSON_STRING:
+        jp_charge(r, JP_TEXT_STEPS(x->text.n));
         return bytes_equal(x->text, y->text);
     case JSON_ARRAY:
         if (x->count != y->count)

@@ -9,7 +9,8 @@ static const struct {
     size_t field;
 } curves[] = { { "P-256", KEY_P256, 32 }, { "P-384", KEY_P384, 48 }, { "P-521", KEY_P521, 66 } };
 
-static bool member_bytes(const struct json *j, const char *name, const char *what, struct arena *a, struct bytes *ret,
+static bool member_bytes(const struct json *j, const char *name, const char *what, struct arena *a,
+                         struct bytes *ret,
                          struct err *e)
 {
     struct bytes text;
@@ -47,7 +48,8 @@ static bool read_rsa(const struct json *j, const char *what, struct arena *a, st
     if (!member_bytes(j, "n", what, a, &n, e) || !member_bytes(j, "e", what, a, &exponent, e))
         return false;
     if (is_roca(n))
-        return err_set(e, ERR_UNSUPPORTED_ALGORITHM, what, "the RSA key comes from a generator with a known weakness (CVE-2017-15361)");
+        return err_set(e, ERR_UNSUPPORTED_ALGORITHM, what,
+                       "the RSA key comes from a generator with a known weakness (CVE-2017-15361)");
     return key_from_rsa(n, exponent, what, ret, e);
 }
 
@@ -130,12 +132,15 @@ static bool read_chain(const struct json *j, const char *what, struct arena *a, 
     k->x5c = json_member(j, "x5c");
     if (k->x5c == NULL)
         return true;
-    if (!x5c_read(k->x5c, what, a, &k->chain, &k->chain_count, e) || !key_from_spki(k->chain[0].spki, what, &leaf, e))
+    if (!x5c_read(k->x5c, what, a, &k->chain, &k->chain_count, e)
+        || !key_from_spki(k->chain[0].spki, what, &leaf, e))
         return false;
     if (key_kind(leaf) == KEY_RSA && is_roca(key_modulus(leaf)))
-        return err_set(e, ERR_UNSUPPORTED_ALGORITHM, what, "the RSA key comes from a generator with a known weakness (CVE-2017-15361)");
+        return err_set(e, ERR_UNSUPPORTED_ALGORITHM, what,
+                       "the RSA key comes from a generator with a known weakness (CVE-2017-15361)");
     if (k->key != NULL)
-        return same_key(k->key, leaf) || err_set(e, ERR_BAD_REQUEST, what, "the JWK's key is not that of its first certificate");
+        return same_key(k->key, leaf) || err_set(e, ERR_BAD_REQUEST, what,
+                                                 "the JWK's key is not that of its first certificate");
     k->key = leaf;
     leaf = NULL;
     return true;
@@ -154,7 +159,8 @@ bool jwk_read(const struct json *j, const char *what, struct arena *a, struct jw
     if (!json_is(j, JSON_OBJECT))
         return err_set(e, ERR_BAD_REQUEST, what, "a JWK is a JSON object");
     if (json_member(j, "d") != NULL || json_member(j, "k") != NULL)
-        return err_set(e, ERR_BAD_REQUEST, what, "the JWK holds a private or symmetric key; send the public one only");
+        return err_set(e, ERR_BAD_REQUEST, what,
+                       "the JWK holds a private or symmetric key; send the public one only");
     (void)json_string(json_member(j, "kid"), &k.kid);
     (void)json_string(json_member(j, "use"), &k.use);
     (void)json_string(json_member(j, "alg"), &k.alg);
@@ -202,7 +208,8 @@ bool jwks_read(const struct json *j, const char *what, struct arena *a, struct j
             return false;
         }
         if (kid_taken(&s, one.kid)) {
-            err_set(e, ERR_BAD_REQUEST, what, "two keys have the kid '%.*s'", (int)(one.kid.n > 60 ? 60 : one.kid.n),
+            err_set(e, ERR_BAD_REQUEST, what, "two keys have the kid '%.*s'",
+                    (int)(one.kid.n > 60 ? 60 : one.kid.n),
                     (const char *)one.kid.p);
             jwk_done(&one);
             jwks_done(&s);

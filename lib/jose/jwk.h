@@ -18,13 +18,15 @@ struct jwk {
 };
 
 /* kty RSA with n and e, or EC with crv, x and y; or x5c; where both are given they must be one key. kty may be
- * absent beside x5c (Python's client). Refused: symmetric and private keys, RSA below 2048 or above 8192 bits or with
- * the fingerprint of CVE-2017-15361 (ROCA), points off the curve, coordinates of another length than the field's. */
+ * absent beside x5c (Python's client). Refused: symmetric and private keys, RSA below 2048 or above 8192 bits
+ * or with the fingerprint of CVE-2017-15361 (ROCA), points off the curve, coordinates of another length than
+ * the field's. */
 bool jwk_read(const struct json *j, const char *what, struct arena *a, struct jwk *ret, struct err *e) CHECKED;
 void jwk_done(struct jwk *k);
 #define AUTO_JWK __attribute__((cleanup(jwk_done))) struct jwk
 
-/* A JSON Web Key Set. Refused where two keys have one kid, or one key is refused. The keys live until jwks_done(). */
+/* A JSON Web Key Set. Refused where two keys have one kid, or one key is refused. The keys live until
+ * jwks_done(). */
 struct jwks {
     struct jwk *list;
     size_t count;

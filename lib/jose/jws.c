@@ -61,7 +61,8 @@ static bool read_alg(struct jws *j, unsigned accept, const char *what, struct er
     }
     row = find_alg(j->alg, accept);
     if (row == NULL)
-        return err_set(e, ERR_UNSUPPORTED_ALGORITHM, what, "alg '%.*s' is not one of RS256, RS384, RS512, PS256, PS384, PS512, "
+        return err_set(e, ERR_UNSUPPORTED_ALGORITHM, what,
+                       "alg '%.*s' is not one of RS256, RS384, RS512, PS256, PS384, PS512, "
                        "ES256, ES384, ES512", (int)(j->alg.n > 40 ? 40 : j->alg.n), (const char *)j->alg.p);
     j->sig_alg = row->alg;
     return true;
@@ -85,7 +86,8 @@ static bool read_header(struct jws *j, struct bytes part, enum err_code code, co
     return true;
 }
 
-bool jws_parse(struct bytes text, unsigned accept, enum err_code code, const char *what, struct arena *a, struct jws *ret,
+bool jws_parse(struct bytes text, unsigned accept, enum err_code code, const char *what, struct arena *a,
+               struct jws *ret,
                struct err *e)
 {
     struct jws j = { .text = text };
@@ -99,7 +101,8 @@ bool jws_parse(struct bytes text, unsigned accept, enum err_code code, const cha
     j.signing_input = bytes_part(text, 0, header.n + 1 + j.payload_text.n);
     if (!read_header(&j, header, code, what, a, e) || !read_alg(&j, accept, what, e))
         return false;
-    if (!decode(j.payload_text, "payload", code, what, a, &j.payload, e) || !decode(sig, "signature", code, what, a, &j.signature, e))
+    if (!decode(j.payload_text, "payload", code, what, a, &j.payload, e)
+        || !decode(sig, "signature", code, what, a, &j.signature, e))
         return false;
     if (j.is_unsigned && j.signature.n > 0)
         return err_set(e, code, what, "Malformed JWT: alg is none but there is a signature");
@@ -126,7 +129,8 @@ bool jws_verify(const struct jws *j, const struct jwk *k, unsigned accept, enum 
     struct bytes alg = j->is_unsigned ? j->alg : bytes_str(sig_alg_name(j->sig_alg));
 
     if (!jwk_may_verify(k, alg))
-        return err_set(e, code, what, "the key is not meant to verify %.*s signatures (use, key_ops or alg)", (int)alg.n,
+        return err_set(e, code, what, "the key is not meant to verify %.*s signatures (use, key_ops or alg)",
+                       (int)alg.n,
                        (const char *)alg.p);
     return jws_signed_by(j, k->key, accept)
         || err_set(e, code, what, "the signature (%.*s) is not that of the key over header and payload", (int)alg.n,

@@ -25,10 +25,11 @@ struct jws {
     bool is_unsigned;
 };
 
-/* Three parts of strict base64url; a header that is a JSON object with a known alg. `crit` is refused: no extension
- * is understood (RFC 7515 section 4.1.11), as is b64 (RFC 7797). Symmetric algorithms are refused by name. Errors are of
- * `code`, except that an unknown algorithm is ERR_UNSUPPORTED_ALGORITHM. */
-bool jws_parse(struct bytes text, unsigned accept, enum err_code code, const char *what, struct arena *a, struct jws *ret,
+/* Three parts of strict base64url; a header that is a JSON object with a known alg. `crit` is refused: no
+ * extension is understood (RFC 7515 section 4.1.11), as is b64 (RFC 7797). Symmetric algorithms are refused by
+ * name. Errors are of `code`, except that an unknown algorithm is ERR_UNSUPPORTED_ALGORITHM. */
+bool jws_parse(struct bytes text, unsigned accept, enum err_code code, const char *what, struct arena *a,
+               struct jws *ret,
                struct err *e) CHECKED;
 /* Whether the signature over signing_input is the key's. Never true for an unsigned one. */
 bool jws_signed_by(const struct jws *j, struct key *k, unsigned accept);

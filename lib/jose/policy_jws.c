@@ -25,9 +25,15 @@ static bool unquote(struct bytes *body, struct arena *a, struct err *e)
     if (body->n == 0 || body->p[0] != '"')
         return true;
     if (!json_parse(*body, 1, WHAT, a, &j, &why))
-        return err_set(e, why.code == ERR_NO_MEMORY ? why.code : ERR_INVALID_OPERATION, WHAT, "Malformed JWT: %s", why.why);
+        return err_set(e, why.code == ERR_NO_MEMORY ? why.code : ERR_INVALID_OPERATION, WHAT,
+                       "Malformed JWT: %s", why.why);
     *body = trim(j->text);
     return true;
+}
+
+bool policy_body_is_text(struct bytes body)
+{
+    return bytes_equal_nocase(bytes_part(trim(body), 0, 7), LIT("version"));
 }
 
 /* -- the signer -- */
@@ -61,7 +67,8 @@ static bool find_signer(struct signed_request *r, struct arena *a, struct err *e
         return true;
     }
     if (jwk == NULL)
-        return err_set(e, ERR_INVALID_OPERATION, WHAT, "the token is signed but its header has neither x5c nor jwk");
+        return err_set(e, ERR_INVALID_OPERATION, WHAT,
+                       "the token is signed but its header has neither x5c nor jwk");
     if (!jwk_read(jwk, WHAT, a, &k, &why))
         return recode(&why, e);
     take_key(r, &k);
@@ -77,7 +84,8 @@ static bool check_chain(const struct signed_request *r, int64_t now, struct aren
         AUTO_KEY key = NULL;
 
         if (last && !cert_self_issued(c))
-            return err_set(e, ERR_SIGNER_CHAIN, WHAT, "Unable to find issuer certificate %s", name_text(c->issuer, a));
+            return err_set(e, ERR_SIGNER_CHAIN, WHAT, "Unable to find issuer certificate %s",
+                           name_text(c->issuer, a));
         if (!key_from_spki(issuer->spki, WHAT, &key, e)
             || !cert_check_issued(c, issuer, key, ERR_SIGNER_CHAIN, WHAT, e))
             return false;
@@ -101,7 +109,8 @@ static bool read_payload(struct signed_request *r, struct arena *a, struct err *
         return true;
     if (json_parse(r->jws.payload, JSON_DEPTH, WHAT, a, &r->payload, &why))
         return true;
-    return err_set(e, why.code == ERR_NO_MEMORY ? why.code : ERR_INVALID_OPERATION, WHAT, "Malformed JWT: payload: %s", why.why);
+    return err_set(e, why.code == ERR_NO_MEMORY ? why.code : ERR_INVALID_OPERATION, WHAT,
+                   "Malformed JWT: payload: %s", why.why);
 }
 
 static bool open_request(struct signed_request *r, struct bytes body, int64_t now, struct arena *a, struct err *e)
@@ -111,7 +120,8 @@ static bool open_request(struct signed_request *r, struct bytes body, int64_t no
     if (!unquote(&body, a, e))
         return false;
     if (!jws_parse(body, ACCEPT, ERR_INVALID_OPERATION, WHAT, a, &r->jws, &why))
-        return err_set(e, why.code == ERR_UNSUPPORTED_ALGORITHM ? ERR_INVALID_OPERATION : why.code, why.what, "%s", why.why);
+        return err_set(e, why.code == ERR_UNSUPPORTED_ALGORITHM ? ERR_INVALID_OPERATION : why.code, why.what,
+                       "%s", why.why);
     r->is_signed = !r->jws.is_unsigned;
     if (!read_payload(r, a, e))
         return false;
@@ -120,7 +130,8 @@ static bool open_request(struct signed_request *r, struct bytes body, int64_t no
     if (!find_signer(r, a, e))
         return false;
     if (!jws_signed_by(&r->jws, r->signer, ACCEPT))
-        return err_set(e, ERR_SIGNER_SIGNATURE, WHAT, "the signature (%s) is not that of the certificate or key in the header",
+        return err_set(e, ERR_SIGNER_SIGNATURE, WHAT,
+                       "the signature (%s) is not that of the certificate or key in the header",
                        sig_alg_name(r->jws.sig_alg));
     return check_chain(r, now, a, e);
 }
@@ -153,7 +164,8 @@ bool policy_of_request(const struct signed_request *r, struct arena *a, struct b
         return true;
     }
     if (!json_string(json_member(p, "AttestationPolicy"), &text))
-        return err_set(e, ERR_INVALID_OPERATION, WHAT, "Could not find \"AttestationPolicy\" claim in policy token");
+        return err_set(e, ERR_INVALID_OPERATION, WHAT,
+                       "Could not find \"AttestationPolicy\" claim in policy token");
     for (int i = 0; i < 2 && text.n > 0 && text.p[text.n - 1] == '='; i++) /* padding is taken (section 2.1) */
         text.n--;
     if (!b64_decode(text, B64_URL_STRICT, WHAT, a, ret_text, &why))
@@ -172,7 +184,8 @@ bool policy_certificate_of_request(const struct signed_request *r, struct arena 
     for (size_t i = 0; i < COUNT(names) && jwk == NULL; i++)
         jwk = json_member(r->payload, names[i]);
     if (jwk == NULL)
-        return err_set(e, ERR_INVALID_OPERATION, WHAT, "Could not find \"maa-policyCertificate\" claim in policy token");
+        return err_set(e, ERR_INVALID_OPERATION, WHAT,
+                       "Could not find \"maa-policyCertificate\" claim in policy token");
     if (!x5c_read(json_member(jwk, "x5c"), "policy certificate", a, &chain, &count, &why))
         return recode(&why, e);
     *ret = chain[0];

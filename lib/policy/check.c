@@ -14,6 +14,8 @@ struct checker {
 static void problem(struct checker *c, enum problem_code code, struct place at, const char *message,
                     const char *expected, const char *suggestion)
 {
+    if (problems_full(c->p))
+        return;
     c->p->rule = problem_printf(c->p, "policy > %s > claimRule%s", section_rules[c->section], c->where);
     problem_add(c->p, code, at, (struct problem_text){ message, expected, suggestion });
 }
@@ -21,7 +23,8 @@ static void problem(struct checker *c, enum problem_code code, struct place at, 
 static void mismatched(struct checker *c, struct place at, const char *expected)
 {
     problem(c, P_MISMATCHED, at,
-            problem_printf(c->p, "mismatched input '%s' expecting %s", problem_source(c->p, at), expected), expected, NULL);
+            problem_printf(c->p, "mismatched input '%s' expecting %s", problem_source(c->p, at), expected),
+            expected, NULL);
 }
 
 /* -- expressions -- */
@@ -41,7 +44,7 @@ static void use_name(struct checker *c, struct bytes name, struct place at, unsi
     const char *names[MAX_CONDITIONS], *near;
     char *copy;
 
-    if (find_slot(c, name, ret_slot))
+    if (find_slot(c, name, ret_slot) || problems_full(c->p))
         return;
     for (unsigned i = 0; i < c->bound; i++) {
         copy = arena_str(c->p->d.a, c->names[i]);
@@ -51,8 +54,10 @@ static void use_name(struct checker *c, struct bytes name, struct place at, unsi
     if (near == NULL && c->bound > 0)
         near = problem_printf(c->p, "this rule binds '%s'", names[c->bound - 1]);
     else if (near == NULL)
-        near = problem_printf(c->p, "bind it in a condition before: %.*s:[type==\"...\"]", (int)name.n, (const char *)name.p);
-    problem(c, P_NOT_BOUND, at, problem_printf(c->p, "'%.*s' is not bound", (int)name.n, (const char *)name.p), NULL, near);
+        near = problem_printf(c->p, "bind it in a condition before: %.*s:[type==\"...\"]", (int)name.n,
+                              (const char *)name.p);
+    problem(c, P_NOT_BOUND, at, problem_printf(c->p, "'%.*s' is not bound", (int)name.n, (const char *)name.p),
+            NULL, near);
 }
 
 /* A literal query is compiled once, here. Invalid ones are only a warning: queries may be built from claims. */
@@ -199,10 +204,12 @@ static void check_known_value(struct checker *c, const struct known_property *k,
     if (!is_literal(x))
         return;
     if (!type_fits(x, k->type))
-        problem(c, P_VALUE, x->place, problem_printf(c->p, "property '%s' needs %s", k->name, type_article(k->type)), NULL, NULL);
+        problem(c, P_VALUE, x->place, problem_printf(c->p, "property '%s' needs %s", k->name,
+                                                     type_article(k->type)), NULL, NULL);
     else if (k->type == V_INTEGER && (x->integer < k->min || x->integer > k->max))
         problem(c, P_VALUE, x->place,
-                problem_printf(c->p, "property '%s' is %lld; %lld to %lld is accepted", k->name, (long long)x->integer,
+                problem_printf(c->p, "property '%s' is %lld; %lld to %lld is accepted", k->name,
+                               (long long)x->integer,
                                (long long)k->min, (long long)k->max), NULL, NULL);
     else if (strcmp(k->name, "x-ms-sgx-tcbidentifier") == 0 && !tcb_identifier(x->text))
         problem(c, P_VALUE, x->place, problem_printf(c->p, "property '%s' is no baseline", k->name),
@@ -225,14 +232,16 @@ static void check_property(struct checker *c, const struct action *a)
         return;
     }
     problem(c, P_W_PROPERTY, type->place,
-            problem_printf(c->p, "property %s is not known in %s", problem_source(c->p, type->place), section_names[c->section]),
+            problem_printf(c->p, "property %s is not known in %s", problem_source(c->p, type->place),
+                           section_names[c->section]),
             NULL, suggest_word(c->p, type->text, names, count));
 }
 
 static void check_missing(struct checker *c, const struct action *a, enum property property)
 {
     if (a->made[property] == NULL)
-        problem(c, P_MISSING, a->place, problem_printf(c->p, "property '%s' missing", property_names[property]), NULL,
+        problem(c, P_MISSING, a->place, problem_printf(c->p, "property '%s' missing", property_names[property]),
+                NULL,
                 problem_printf(c->p, "write %s(type=..., value=...)", action_names[a->kind]));
 }
 
@@ -251,7 +260,8 @@ static void check_made(struct checker *c, struct action *a)
     }
     if (type != NULL && is_literal(type) && (type->kind != X_STRING || type->text.n == 0))
         mismatched(c, type->place, "a string that is not empty");
-    if (value_type != NULL && is_literal(value_type) && !(value_type->kind == X_STRING && is_value_type(value_type->text)))
+    if (value_type != NULL && is_literal(value_type)
+        && !(value_type->kind == X_STRING && is_value_type(value_type->text)))
         mismatched(c, value_type->place, VALUE_TYPES);
     if (a->kind == A_ISSUE && type != NULL && type->kind == X_STRING && reserved_name(type->text))
         problem(c, P_W_RESERVED, type->place,
@@ -265,7 +275,8 @@ static void check_action(struct checker *c, struct action *a)
     if (a->kind <= A_DENY)
         return;
     if (c->section == SECTION_AUTHORIZATION && a->kind == A_ISSUE)
-        problem(c, P_W_ISSUE, a->place, "issue() in authorizationrules only adds", NULL, "write add(), or issue it in issuancerules");
+        problem(c, P_W_ISSUE, a->place, "issue() in authorizationrules only adds", NULL,
+                "write add(), or issue it in issuancerules");
     if (a->claim.n > 0) {
         if (c->section == SECTION_CONFIGURATION)
             mismatched(c, a->claim_place, "type=..., value=...");
@@ -323,7 +334,7 @@ void policy_check(struct policy *policy, struct problems *problems)
     policy->configuration = claims_open(&policy->a);
     for (int s = 0; s < SECTION_COUNT; s++) {
         c.section = (enum section)s;
-        for (struct rule *r = policy->sections[s].first; r != NULL; r = r->next)
+        for (struct rule *r = policy->sections[s].first; r != NULL && !problems_full(problems); r = r->next)
             check_rule(&c, r);
     }
 }

@@ -104,6 +104,8 @@ static bool has(struct run *r, const struct claim_set *s, const struct claim *c,
 {
     uint32_t hash = hash_identity(c, hash_type(c->name));
 
+    if (!run_spend(r, (c->name.n + c->text.n) / 64))
+        return false;
     for (size_t i = s->count == 0 ? NO_CLAIM : s->same[hash & s->mask]; i != NO_CLAIM; i = s->next_same_hash[i]) {
         if (!run_spend(r, 1))
             return false;

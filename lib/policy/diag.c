@@ -30,6 +30,8 @@ const char *problem_printf(struct problems *p, const char *fmt, ...)
     va_list args;
     char *copy;
 
+    if (problems_full(p))
+        return "";
     va_start(args, fmt);
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
@@ -196,7 +198,7 @@ const char *nearest_word(struct bytes word, const char *const *list, size_t coun
 
 const char *suggest_word(struct problems *p, struct bytes word, const char *const *list, size_t count)
 {
-    const char *near = nearest_word(word, list, count);
+    const char *near = problems_full(p) ? NULL : nearest_word(word, list, count);
 
     return near == NULL || bytes_is(word, near) ? NULL : problem_printf(p, "did you mean '%s'?", near);
 }

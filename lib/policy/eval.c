@@ -19,13 +19,28 @@ bool run_fail(struct run *r, struct place at, const char *function, const char *
     va_end(args);
     snprintf(what, sizeof(what), "policy %u:%u", at.line, at.column);
     r->failed = true;
-    return err_set(r->e, ERR_POLICY_EVALUATION, what, HEAD "%s: %s at line %u, column %u]", function, why, at.line, at.column);
+    return err_set(r->e, ERR_POLICY_EVALUATION, what, HEAD "%s: %s at line %u, column %u]", function, why,
+                   at.line, at.column);
 }
 
 bool run_memory(struct run *r)
 {
     r->failed = true;
     return err_memory(r->e, "policy evaluation");
+}
+
+static struct place place_now(const struct run *r)
+{
+    return r->rule == NULL ? (struct place){ .line = 1, .column = 1 } : r->rule->place;
+}
+
+void *run_temp(struct run *r, size_t count, size_t size)
+{
+    void *p = arena_array(&r->temp, count, size);
+
+    if (p == NULL)
+        run_fail(r, place_now(r), "budget", "the rule needs more memory than it may take");
+    return p;
 }
 
 bool run_spend(struct run *r, uint64_t n)
@@ -35,8 +50,7 @@ bool run_spend(struct run *r, uint64_t n)
         return true;
     }
     r->steps = 0;
-    return run_fail(r, r->rule == NULL ? (struct place){ .line = 1, .column = 1 } : r->rule->place, "budget",
-                    "the evaluation needs more steps than it may take");
+    return run_fail(r, place_now(r), "budget", "the evaluation needs more steps than it may take");
 }
 
 bool run_made(struct run *r, struct place at, size_t n)
@@ -51,10 +65,10 @@ bool run_made(struct run *r, struct place at, size_t n)
 
 static bool single(struct run *r, struct value v, struct value_set *ret)
 {
-    struct value *list = arena_new(r->a, struct value);
+    struct value *list = run_many(r, 1, struct value);
 
     if (list == NULL)
-        return run_memory(r);
+        return false;
     *list = v;
     *ret = (struct value_set){ .list = list, .count = 1 };
     return true;
@@ -63,11 +77,9 @@ static bool single(struct run *r, struct value v, struct value_set *ret)
 static bool eval_property(struct eval *ev, const struct expr *x, struct value_set *ret)
 {
     const struct binding *b = &ev->bindings[x->slot];
-    struct value *list = arena_many(ev->run.a, b->count, struct value);
+    struct value *list = run_many(&ev->run, b->count, struct value);
 
-    if (list == NULL)
-        return run_memory(&ev->run);
-    if (!run_spend(&ev->run, b->count))
+    if (list == NULL || !run_spend(&ev->run, b->count))
         return false;
     for (size_t i = 0; i < b->count; i++)
         list[i] = value_of_claim(&ev->set.list[b->claims[i]], x->property);
@@ -124,6 +136,8 @@ static bool prepare(struct eval *ev, const struct test *t, struct operand *o)
     for (size_t i = 0; i < o->values.count; i++) {
         const struct value *v = &o->values.list[i];
 
+        if (v->type == V_STRING && !run_spend(&ev->run, v->text.n / 64))
+            return false;
         o->differ = o->differ || !value_equal(v, &o->values.list[0]);
         if (v->type != V_INTEGER)
             continue;
@@ -167,7 +181,7 @@ static const struct test *failed_test(struct eval *ev, const struct condition *c
     for (const struct test *t = c->tests; t != NULL; t = t->next, o++) {
         struct value v = value_of_claim(claim, t->property);
 
-        *ok = prepare(ev, t, o) && run_spend(&ev->run, 1 + (v.type == V_STRING ? v.text.n / 256 : 0));
+        *ok = prepare(ev, t, o) && run_spend(&ev->run, 1 + (v.type == V_STRING ? v.text.n / 64 : 0));
         if (!*ok || !holds(&ev->run, &v, t->op, o)) {
             *ok = *ok && !ev->run.failed;
             return t;
@@ -176,7 +190,8 @@ static const struct test *failed_test(struct eval *ev, const struct condition *c
     return NULL;
 }
 
-static void trace_failed(struct eval *ev, struct trace_condition *tc, const struct claim *claim, const struct test *t,
+static void trace_failed(struct eval *ev, struct trace_condition *tc, const struct claim *claim,
+                         const struct test *t,
                          const struct operand *o)
 {
     struct value v = value_of_claim(claim, t->property);
@@ -204,10 +219,10 @@ static bool bind(struct eval *ev, struct binding *b, size_t claim)
 {
     if (b->count == b->room) {
         size_t room = b->room == 0 ? 4 : b->room * 2;
-        uint32_t *claims = arena_many(ev->run.a, room, uint32_t);
+        uint32_t *claims = run_many(&ev->run, room, uint32_t);
 
         if (claims == NULL)
-            return run_memory(&ev->run);
+            return false;
         if (b->count > 0)
             memcpy(claims, b->claims, b->count * sizeof(*claims));
         b->claims = claims;
@@ -231,7 +246,8 @@ static bool match(struct eval *ev, const struct condition *c, struct binding *b,
             return false;
         if (tc != NULL && failed == NULL)
             trace_claim_add(ev->trace, tc, claim, true, NULL);
-        else if (tc != NULL && (c->key != NULL || ev->set.count <= 8)) /* without a type every claim is one that failed */
+        /* a condition without a type fails on nearly every claim: only short lists are told */
+        else if (tc != NULL && (c->key != NULL || ev->set.count <= 8))
             trace_failed(ev, tc, claim, failed, &operands[test_number(c, failed)]);
         if (failed != NULL)
             continue;
@@ -261,20 +277,22 @@ static bool eval_condition(struct eval *ev, const struct condition *c, struct tr
 
 /* -- actions -- */
 
-static bool check_set(struct eval *ev, const struct action *a, const struct value_set *types, const struct value_set *kinds,
-                      const struct value *v)
+static bool check_types(struct eval *ev, const struct action *a, const struct value_set *types)
 {
     for (size_t i = 0; i < types->count; i++)
         if (types->list[i].type != V_STRING || types->list[i].text.n == 0)
             return run_fail(&ev->run, a->place, action_names[a->kind], "type must be a string that is not empty");
-    if (kinds == NULL)
-        return true;
+    return true;
+}
+
+/* valueType, where it is given: one string, the type of the value. */
+static bool check_kind(struct eval *ev, const struct action *a, const struct value_set *kinds, const struct value *v)
+{
     if (kinds->count != 1 || kinds->list[0].type != V_STRING)
         return run_fail(&ev->run, a->place, action_names[a->kind], "valueType must be one string");
-    if (v != NULL && !bytes_is(kinds->list[0].text, value_type_name(v->type)))
-        return run_fail(&ev->run, a->place, action_names[a->kind], "a value is of type %s, which valueType denies",
-                        value_type_name(v->type));
-    return true;
+    return bytes_is(kinds->list[0].text, value_type_name(v->type))
+        || run_fail(&ev->run, a->place, action_names[a->kind], "a value is of type %s, which valueType denies",
+                    value_type_name(v->type));
 }
 
 static struct claim claim_of(const struct value *type, const struct value *v)
@@ -296,19 +314,18 @@ static bool make_claims(struct eval *ev, const struct action *a, struct claims *
     const struct expr *kind = a->made[PROP_VALUE_TYPE];
 
     if (!eval_expr(ev, a->made[PROP_TYPE], &types) || !eval_expr(ev, a->made[PROP_VALUE], &values)
-        || (kind != NULL && !eval_expr(ev, kind, &kinds)))
-        return false;
-    if (!check_set(ev, a, &types, kind == NULL ? NULL : &kinds, NULL))
+        || (kind != NULL && !eval_expr(ev, kind, &kinds)) || !check_types(ev, a, &types))
         return false;
     for (size_t i = 0; i < types.count; i++)
         for (size_t k = 0; k < values.count; k++) {
-            if (!run_spend(&ev->run, 1) || !check_set(ev, a, &(struct value_set){ 0 }, kind == NULL ? NULL : &kinds, &values.list[k]))
+            if (!run_spend(&ev->run, 1) || (kind != NULL && !check_kind(ev, a, &kinds, &values.list[k])))
                 return false;
             if (ret->count >= MAX_CLAIMS)
-                return run_fail(&ev->run, a->place, action_names[a->kind], "the rule makes more than %u claims", MAX_CLAIMS);
+                return run_fail(&ev->run, a->place, action_names[a->kind], "the rule makes more than %u claims",
+                                MAX_CLAIMS);
             claims_add(ret, claim_of(&types.list[i], &values.list[k]));
         }
-    return !ret->failed || run_memory(&ev->run);
+    return !ret->failed || run_temp(&ev->run, SIZE_MAX, 1) != NULL;
 }
 
 /* claim = c: copies keep their issuer. */
@@ -320,7 +337,7 @@ static bool copy_claims(struct eval *ev, const struct action *a, struct claims *
         return false;
     for (size_t i = 0; i < b->count; i++)
         claims_add(ret, ev->set.list[b->claims[i]]);
-    return !ret->failed || run_memory(&ev->run);
+    return !ret->failed || run_temp(&ev->run, SIZE_MAX, 1) != NULL;
 }
 
 static bool refuse_read_only(struct eval *ev, const struct action *a, const struct claims *batch)
@@ -349,7 +366,8 @@ static bool check_properties(struct eval *ev, const struct action *a, const stru
         if (k == NULL)
             continue;
         if (c->type != (k->type == V_INTEGER ? CLAIM_INTEGER : CLAIM_BOOLEAN))
-            return run_fail(&ev->run, a->place, "issueproperty", "%s needs type %s", k->name, value_type_name(k->type));
+            return run_fail(&ev->run, a->place, "issueproperty", "%s needs type %s", k->name,
+                            value_type_name(k->type));
         if (k->type == V_INTEGER && limit(c->integer, k->min, k->max) != c->integer)
             return run_fail(&ev->run, a->place, "issueproperty", "%s is %lld; %lld to %lld is accepted", k->name,
                             (long long)c->integer, (long long)k->min, (long long)k->max);
@@ -359,7 +377,7 @@ static bool check_properties(struct eval *ev, const struct action *a, const stru
 
 static bool run_action(struct eval *ev, const struct action *a, struct trace_rule *tr)
 {
-    struct claims batch = claims_open(ev->run.a);
+    struct claims batch = claims_open(&ev->run.temp);
 
     if (a->kind == A_PERMIT || a->kind == A_DENY) {
         const struct rule **first = a->kind == A_PERMIT ? &ev->permit : &ev->deny;
@@ -400,11 +418,13 @@ static void note_nearest(struct eval *ev, const struct rule *rule, unsigned sati
 
 static bool eval_rule(struct eval *ev, const struct rule *rule, unsigned number)
 {
-    struct trace_rule *tr = ev->trace == NULL ? NULL : trace_rule_add(ev->trace, ev->run.p, ev->section, rule, number);
+    struct trace_rule *tr = ev->trace == NULL
+        ? NULL : trace_rule_add(ev->trace, ev->run.p, ev->section, rule, number);
     unsigned satisfied = 0;
     bool go_on = true, ok = run_spend(&ev->run, 1);
 
     ev->run.rule = rule;
+    arena_reset(&ev->run.temp, TEMP_BUDGET);
     for (const struct condition *c = rule->conditions; ok && c != NULL; c = c->next) {
         ok = eval_condition(ev, c, tr, &go_on);
         if (!ok || !go_on)
@@ -449,7 +469,8 @@ static void decisive(struct eval *ev, enum policy_decision decision, const struc
 
 static struct bytes rule_text(struct eval *ev, const struct rule *rule)
 {
-    return cut_utf8(source_collapse(ev->run.a, bytes_part(ev->run.p->text, rule->place.at, rule->place.length)), 200);
+    return cut_utf8(source_collapse(ev->run.a, bytes_part(ev->run.p->text, rule->place.at, rule->place.length)),
+                    200);
 }
 
 /* Section 6.1 step 5: a deny beats every permit. */
@@ -552,13 +573,16 @@ bool policy_eval(const struct policy *p, const struct claims *incoming, struct a
 {
     struct err own = { 0 };
     struct claims added = claims_open(a);
-    struct eval ev = { .run = { .p = p, .a = a, .steps = MAX_STEPS, .e = e == NULL ? &own : e }, .trace = trace, .added = &added };
+    struct eval ev = { .run = { .p = p, .a = a, .steps = MAX_STEPS, .e = e == NULL ? &own : e }, .trace = trace,
+                      .added = &added };
     bool ok;
 
     arena_init(&ev.run.scratch, SCRATCH_BUDGET);
+    arena_init(&ev.run.temp, TEMP_BUDGET);
     ok = run_all(&ev, incoming) && finish(&ev, &added, ret);
     if (!ok && ev.run.failed)
         decisive(&ev, POLICY_FAILED, ev.run.rule);
     arena_done(&ev.run.scratch);
+    arena_done(&ev.run.temp);
     return ok;
 }

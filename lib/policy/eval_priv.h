@@ -6,6 +6,7 @@
 
 #define NO_CLAIM SIZE_MAX
 #define SCRATCH_BUDGET ((size_t)96 << 20) /* JSON trees of claims and queries */
+#define TEMP_BUDGET ((size_t)64 << 20)    /* values and bindings of one rule */
 #define TRACE_CLAIMS 4096u
 
 /* An ordered set of claims, found by type and by identity (section 6.4). Chains run in order of insertion. */

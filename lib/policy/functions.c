@@ -1,10 +1,12 @@
 /* functions.c: the six functions of version 1.2 (section 7). */
 #include "policy/policy_priv.h"
 
-static bool one(struct run *r, const struct expr *x, const struct value_set *s, enum value_type type, unsigned number)
+static bool one(struct run *r, const struct expr *x, const struct value_set *s, enum value_type type,
+                unsigned number)
 {
     if (s->count != 1)
-        return run_fail(r, x->place, x->function->name, "argument %u has %zu values, exactly one %s is needed", number,
+        return run_fail(r, x->place, x->function->name, "argument %u has %zu values, exactly one %s is needed",
+                        number,
                         s->count, value_type_name(type));
     if (s->list[0].type != type)
         return run_fail(r, x->place, x->function->name, "argument %u is of type %s, %s is needed", number,
@@ -14,10 +16,10 @@ static bool one(struct run *r, const struct expr *x, const struct value_set *s, 
 
 static bool give(struct run *r, struct value v, struct value_set *ret)
 {
-    struct value *list = arena_new(r->a, struct value);
+    struct value *list = run_many(r, 1, struct value);
 
     if (list == NULL)
-        return run_memory(r);
+        return false;
     *list = v;
     *ret = (struct value_set){ .list = list, .count = 1 };
     return true;
@@ -47,8 +49,10 @@ static bool query_failed(struct run *r, const struct expr *x, const struct err *
     return run_fail(r, x->place, x->function->name, "%s", e->why);
 }
 
-/* The tree of a JSON text, from memory where it is the same text. false with r->failed unset: it is not JSON, e tells. */
-static bool parse_text(struct run *r, const struct expr *x, struct bytes text, const struct jvalue **ret, struct err *e)
+/* The tree of a JSON text, from memory where it is the same text. false with r->failed unset: it is not JSON,
+ * e tells. */
+static bool parse_text(struct run *r, const struct expr *x, struct bytes text, const struct jvalue **ret,
+                       struct err *e)
 {
     for (const struct parsed *p = r->parsed; p != NULL; p = p->next)
         if (p->text.p == text.p && p->text.n == text.n) {
@@ -95,7 +99,8 @@ static bool f_jmespath(struct run *r, const struct expr *x, struct value_set *ar
     jvalue_print(&o, found);
     if (!out_ok(&o)) {
         if (o.n > JMESPATH_MAX_RESULT)
-            return run_fail(r, x->place, x->function->name, "the result is longer than %zu bytes", JMESPATH_MAX_RESULT);
+            return run_fail(r, x->place, x->function->name, "the result is longer than %zu bytes",
+                            JMESPATH_MAX_RESULT);
         return run_memory(r);
     }
     v.text = out_view(&o);
@@ -156,7 +161,8 @@ static bool not_json(struct run *r, const struct expr *x, const struct value_set
     return true;
 }
 
-static bool f_json_to_claim_value(struct run *r, const struct expr *x, struct value_set *args, struct value_set *ret)
+static bool f_json_to_claim_value(struct run *r, const struct expr *x, struct value_set *args,
+                                  struct value_set *ret)
 {
     const struct jvalue *j, *const *items;
     struct err e = { 0 };
@@ -169,10 +175,8 @@ static bool f_json_to_claim_value(struct run *r, const struct expr *x, struct va
         return not_json(r, x, &args[0], &e, ret);
     items = j->type == JSON_ARRAY ? j->items : &j;
     count = j->type == JSON_ARRAY ? j->count : 1;
-    list = arena_many(r->a, count, struct value);
-    if (list == NULL)
-        return run_memory(r);
-    if (!run_spend(r, count))
+    list = run_many(r, count, struct value);
+    if (list == NULL || !run_spend(r, count))
         return false;
     for (size_t i = 0; i < count; i++) {
         if (items[i]->type == JSON_NULL) /* null is the empty set */
@@ -193,7 +197,7 @@ static bool f_is_subset_of(struct run *r, const struct expr *x, struct value_set
 
     (void)x;
     for (size_t i = 0; i < args[0].count && subset; i++) {
-        if (!run_spend(r, 1))
+        if (!run_spend(r, 1 + args[0].list[i].text.n / 64))
             return false;
         subset = value_set_has(r, &args[1], &args[0].list[i]);
     }
@@ -234,14 +238,16 @@ static bool f_negate_bool(struct run *r, const struct expr *x, struct value_set 
                                    .read_only = args[0].list[0].read_only }, ret);
 }
 
-static bool f_contains_only_value(struct run *r, const struct expr *x, struct value_set *args, struct value_set *ret)
+static bool f_contains_only_value(struct run *r, const struct expr *x, struct value_set *args,
+                                  struct value_set *ret)
 {
     bool only = args[0].count > 0;
 
     if (args[1].count != 1)
-        return run_fail(r, x->place, x->function->name, "argument 2 has %zu values, exactly one is needed", args[1].count);
+        return run_fail(r, x->place, x->function->name, "argument 2 has %zu values, exactly one is needed",
+                        args[1].count);
     for (size_t i = 0; i < args[0].count && only; i++) {
-        if (!run_spend(r, 1))
+        if (!run_spend(r, 1 + args[0].list[i].text.n / 64))
             return false;
         only = value_equal(&args[0].list[i], &args[1].list[0]);
     }

@@ -159,7 +159,8 @@ static struct token read_string(struct lexer *l)
 
         start.length = 1;
         return die(l, P_STRING, start, "unterminated string",
-                   quote < l->in.n - inner ? "a typographic quote does not close a string; write \"" : "close the string with \"");
+                   quote < l->in.n - inner ? "a typographic quote does not close a string; write \""
+                                           : "close the string with \"");
     }
     t.text = bytes_part(l->in, inner, l->at - inner);
     step(l);
@@ -188,7 +189,8 @@ static struct token read_integer(struct lexer *l)
     t.place = until_here(l, start);
     if (!fits) {
         problem_add(l->p, P_RANGE, t.place,
-                    (struct problem_text){ "integer out of range", "-9223372036854775808 to 9223372036854775807", NULL });
+                    (struct problem_text){ "integer out of range",
+                                          "-9223372036854775808 to 9223372036854775807", NULL });
         t.kind = T_BAD;
     }
     return t;
@@ -277,7 +279,8 @@ static struct token read_other(struct lexer *l)
     steps(l, sequence_length(l));
     t.place = until_here(l, start);
     problem_add(l->p, P_TOKEN, t.place,
-                (struct problem_text){ problem_printf(l->p, "token recognition error at: '%s'", problem_source(l->p, t.place)),
+                (struct problem_text){ problem_printf(l->p, "token recognition error at: '%s'",
+                                                      problem_source(l->p, t.place)),
                                        NULL, suggestion });
     return t;
 }

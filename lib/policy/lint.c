@@ -1,7 +1,8 @@
 /* lint.c: warnings for authors (section 13). A policy with warnings is accepted. */
 #include "policy/policy_priv.h"
 
-static void warn(struct problems *p, enum problem_code code, enum section section, struct place at, const char *message,
+static void warn(struct problems *p, enum problem_code code, enum section section, struct place at,
+                 const char *message,
                  const char *suggestion)
 {
     p->rule = problem_printf(p, "policy > %s > claimRule", section_rules[section]);
@@ -24,7 +25,8 @@ static void lint_hex(struct problems *p, enum section section, const struct cond
 
     if (c->key == NULL || value == NULL || value->expr->kind != X_STRING)
         return;
-    hash = bytes_contain(c->key->expr->text, LIT("mrsigner")) || bytes_contain(c->key->expr->text, LIT("mrenclave"));
+    hash = bytes_contain(c->key->expr->text, LIT("mrsigner"))
+        || bytes_contain(c->key->expr->text, LIT("mrenclave"));
     for (size_t i = 0; hash && i < value->expr->text.n; i++)
         if (value->expr->text.p[i] >= 'A' && value->expr->text.p[i] <= 'F') {
             warn(p, P_W_HEX, section, value->expr->place, "upper-case digits never equal this claim",
@@ -72,7 +74,8 @@ static void lint_expr(struct problems *p, enum section section, const struct exp
 static bool denies_absence(const struct rules *rules, struct bytes type)
 {
     for (const struct rule *r = rules->first; r != NULL; r = r->next)
-        if (r->action.kind == A_DENY && r->conditions != NULL && r->conditions->negated && r->conditions->key != NULL
+        if (r->action.kind == A_DENY && r->conditions != NULL && r->conditions->negated
+            && r->conditions->key != NULL
             && bytes_equal(r->conditions->key->expr->text, type))
             return true;
     return false;
@@ -99,11 +102,13 @@ static void lint_authorization(struct problems *p, const struct rules *rules)
     for (const struct rule *r = rules->first; r != NULL; r = r->next) {
         const struct condition *c = r->conditions;
 
-        if (r->action.kind != A_DENY || c == NULL || c->negated || c->key == NULL || find_test(c, PROP_VALUE) == NULL
+        if (r->action.kind != A_DENY || c == NULL || c->negated || c->key == NULL
+            || find_test(c, PROP_VALUE) == NULL
             || denies_absence(rules, c->key->expr->text))
             continue;
         warn(p, P_W_ABSENT, SECTION_AUTHORIZATION, r->place, "evidence without this claim is not denied",
-             problem_printf(p, "add: ![type==\"%.*s\"] => deny(); (version 1.2)", (int)cut_utf8(c->key->expr->text, 80).n,
+             problem_printf(p, "add: ![type==\"%.*s\"] => deny(); (version 1.2)",
+                            (int)cut_utf8(c->key->expr->text, 80).n,
                             (const char *)c->key->expr->text.p));
         return;
     }

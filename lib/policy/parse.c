@@ -56,6 +56,10 @@ static bool problem(struct parser *p, enum problem_code code, struct place at, c
 
     if (p->lex.dead)
         return false;
+    if (problems_full(p->p)) { /* who made that many errors has enough to do */
+        p->lex.dead = true;
+        return false;
+    }
     if (p->depth > PATH_DEPTH)
         p->depth = PATH_DEPTH;
     p->p->rule = path_text(p);
@@ -94,7 +98,8 @@ static bool mismatched(struct parser *p, const char *expected, const char *sugge
     if (p->now.kind == T_BAD || blame_string(p)) /* told already, or told better */
         return false;
     return problem(p, P_MISMATCHED, p->now.place,
-                   problem_printf(p->p, "mismatched input '%s' expecting %s", problem_source(p->p, p->now.place), expected),
+                   problem_printf(p->p, "mismatched input '%s' expecting %s",
+                                  problem_source(p->p, p->now.place), expected),
                    expected, suggestion);
 }
 
@@ -140,7 +145,8 @@ static void expect_semicolon(struct parser *p)
         return;
     source = cut_utf8(source, 40);
     mismatched(p, "';'",
-               problem_printf(p->p, "a ';' is missing behind '%.*s' in line %u", (int)source.n, (const char *)source.p,
+               problem_printf(p->p, "a ';' is missing behind '%.*s' in line %u", (int)source.n,
+                              (const char *)source.p,
                               p->before.place.line));
 }
 
@@ -202,7 +208,8 @@ static bool parse_property(struct parser *p, struct expr *x)
 
     if (!is(p, T_DOT))
         return mismatched(p, p->policy->minor >= 2 ? "{'.', '('}" : "'.'",
-                          problem_printf(p->p, "a text stands in quotes: \"%.*s\"", (int)x->text.n, (const char *)x->text.p));
+                          problem_printf(p->p, "a text stands in quotes: \"%.*s\"", (int)x->text.n,
+                                         (const char *)x->text.p));
     advance(p);
     property = is(p, T_NAME) ? word_index(p->now.text, property_names, PROPERTY_COUNT) : -1;
     if (property < 0)
@@ -311,7 +318,8 @@ static bool read_condition(struct parser *p, struct condition *c)
         last = &(*last)->next;
     } while (accept(p, T_COMMA));
     if (!is(p, T_RBRACKET))
-        return mismatched(p, "{',', ']'}", is(p, T_AND) ? "property conditions of one claim are joined by ','" : NULL);
+        return mismatched(p, "{',', ']'}",
+                          is(p, T_AND) ? "property conditions of one claim are joined by ','" : NULL);
     c->place.length = p->now.place.at + 1 - c->place.at;
     advance(p);
     return true;
@@ -359,7 +367,8 @@ static bool parse_assignment(struct parser *p, struct action *a)
                           is(p, T_STRING) && a->made[PROP_TYPE] == NULL ? "did you mean type=...?"
                           : is(p, T_NAME) ? suggest_word(p->p, p->now.text, property_names, PROPERTY_COUNT) : NULL);
     if (a->made[property] != NULL)
-        problem(p, P_TWICE, p->now.place, problem_printf(p->p, "property '%s' given twice", property_names[property]),
+        problem(p, P_TWICE, p->now.place,
+                problem_printf(p->p, "property '%s' given twice", property_names[property]),
                 NULL, NULL);
     a->places[property] = p->now.place;
     advance(p);
@@ -403,19 +412,25 @@ static const bool allowed[SECTION_COUNT][ACTION_COUNT] = {
     [SECTION_ISSUANCE] =      { false, false, true,  true,  true },
 };
 
+static const char *const expected_action[SECTION_COUNT] = {
+    [SECTION_CONFIGURATION] = "'issueproperty'",
+    [SECTION_AUTHORIZATION] = "{'permit', 'deny', 'add'}",
+    [SECTION_ISSUANCE] = "{'add', 'issue', 'issueproperty'}",
+};
+
 static bool read_action(struct parser *p, struct action *a, enum section section)
 {
     int kind = is(p, T_NAME) ? word_index(p->now.text, action_names, ACTION_COUNT) : -1;
 
     a->place = p->now.place;
     if (kind < 0)
-        return mismatched(p, section == SECTION_CONFIGURATION ? "'issueproperty'"
-                             : section == SECTION_AUTHORIZATION ? "{'permit', 'deny', 'add'}" : "{'add', 'issue', 'issueproperty'}",
+        return mismatched(p, expected_action[section],
                           is(p, T_NAME) ? suggest_word(p->p, p->now.text, action_names, ACTION_COUNT) : NULL);
     a->kind = (enum action_kind)kind;
     if (!allowed[section][kind])
         problem(p, P_ACTION, p->now.place,
-                problem_printf(p->p, "action '%s' is not allowed in %s", action_names[kind], section_names[section]), NULL,
+                problem_printf(p->p, "action '%s' is not allowed in %s", action_names[kind],
+                               section_names[section]), NULL,
                 kind <= A_DENY ? "permit() and deny() stand in authorizationrules" : NULL);
     advance(p);
     if (!expect(p, T_LPAREN))
@@ -529,6 +544,15 @@ static const char *expected_section(const struct policy *policy, int next)
     return "'authorizationrules'";
 }
 
+static const char *section_hint(struct parser *p, int section)
+{
+    if (section == SECTION_CONFIGURATION && p->policy->minor < 1)
+        return "configurationrules needs version=1.1 or 1.2";
+    if (section >= 0)
+        return "sections come once each: configurationrules, authorizationrules, issuancerules";
+    return is(p, T_NAME) ? suggest_word(p->p, p->now.text, section_names, SECTION_COUNT) : NULL;
+}
+
 static void parse_sections(struct parser *p)
 {
     int next = SECTION_CONFIGURATION;
@@ -540,10 +564,7 @@ static void parse_sections(struct parser *p)
             && !(section == SECTION_CONFIGURATION && p->policy->minor < 1);
 
         if (!fits)
-            mismatched(p, expected_section(p->policy, next),
-                       section == SECTION_CONFIGURATION && p->policy->minor < 1 ? "configurationrules needs version=1.1 or 1.2"
-                       : section >= 0 ? "sections come once each: configurationrules, authorizationrules, issuancerules"
-                       : is(p, T_NAME) ? suggest_word(p->p, p->now.text, section_names, SECTION_COUNT) : NULL);
+            mismatched(p, expected_section(p->policy, next), section_hint(p, section));
         if (section >= 0) {
             spare = (struct rules){ 0 };
             parse_section(p, fits ? &p->policy->sections[section] : &spare, (enum section)section);
@@ -552,25 +573,34 @@ static void parse_sections(struct parser *p)
                 p->policy->sections[SECTION_AUTHORIZATION].present = true; /* its absence is told */
             continue;
         }
-        while (!is(p, T_EOF) && section_now(p) < 0 && !p->lex.dead) /* a section that is misspelt: to the next one */
+        /* a section that is misspelt: to the next one */
+        while (!is(p, T_EOF) && section_now(p) < 0 && !p->lex.dead)
             advance(p);
     }
     if (!p->policy->sections[SECTION_AUTHORIZATION].present && p->p->d.errors == 0)
         mismatched(p, expected_section(p->policy, next), NULL);
 }
 
+/* The way out where a text does not begin with its version. */
+static const char *version_hint(struct parser *p)
+{
+    static const char *const words[] = { "version" };
+
+    if (is(p, T_LBRACE))
+        return "the JSON policies of before version 1.0 are not accepted; begin with version=1.0;";
+    return is(p, T_NAME) ? suggest_word(p->p, p->now.text, words, 1) : "begin with version=1.0;";
+}
+
 /* versionInfo = "version" , "=" , VERSION , ";" */
 static void parse_version(struct parser *p)
 {
-    static const char *const words[] = { "version" };
     static const char *const versions[] = { "1.0", "1.1", "1.2" };
     int minor;
 
     enter(p, "versionInfo");
     p->policy->minor = 2;
     if (!is(p, T_NAME) || !bytes_equal_nocase(p->now.text, LIT("version"))) {
-        mismatched(p, "'version'", is(p, T_LBRACE) ? "the JSON policies of before version 1.0 are not accepted; begin with version=1.0;"
-                                   : is(p, T_NAME) ? suggest_word(p->p, p->now.text, words, 1) : "begin with version=1.0;");
+        mismatched(p, "'version'", version_hint(p));
         leave(p, false);
         return;
     }
@@ -591,7 +621,8 @@ static void parse_version(struct parser *p)
     }
     minor = word_index(p->now.text, versions, COUNT(versions));
     if (minor < 0)
-        problem(p, P_VERSION, p->now.place, problem_printf(p->p, "unsupported version '%s'", problem_source(p->p, p->now.place)),
+        problem(p, P_VERSION, p->now.place,
+                problem_printf(p->p, "unsupported version '%s'", problem_source(p->p, p->now.place)),
                 "{1.0, 1.1, 1.2}", NULL);
     else
         p->policy->minor = (unsigned)minor;

@@ -99,8 +99,7 @@ struct token {
     X(W_QUERY_STYLE,    "suspicious-query")      \
     X(W_HEX,            "upper-case-hex")        \
     X(W_ALLOWS_ALL,     "allows-everything")     \
-    X(W_ABSENT,         "absent-claim-passes")   \
-    X(W_UNKNOWN_CLAIM,  "unknown-claim")
+    X(W_ABSENT,         "absent-claim-passes")
 /* clang-format on */
 
 enum problem_code {
@@ -122,6 +121,11 @@ struct problem_text {
 };
 void problem_add(struct problems *p, enum problem_code code, struct place at, struct problem_text text);
 void problems_sort(struct problems *p);
+/* No more can be kept: the reader stops, and texts are not made any more (they live in the caller's arena). */
+static inline bool problems_full(const struct problems *p)
+{
+    return p->d.count >= POLICY_MAX_PROBLEMS;
+}
 /* printf into the arena of the problems; "" where it is full. */
 const char *problem_printf(struct problems *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* The source of a place, cut to what a message bears. */
@@ -289,6 +293,7 @@ struct run {
     const struct policy *p;
     struct arena *a;      /* results */
     struct arena scratch; /* JSON trees: a budget of their own */
+    struct arena temp;    /* what one rule needs; emptied before the next */
     struct parsed *parsed;
     unsigned parsed_count;
     uint64_t steps;       /* left */
@@ -300,6 +305,9 @@ struct run {
 /* Records an evaluation error with its place and returns false. */
 bool run_fail(struct run *r, struct place at, const char *function, const char *fmt, ...) PRINTF_LIKE(4, 5);
 bool run_memory(struct run *r);
+/* From the rule's own memory; NULL: it made too many values at once, which is an evaluation error. */
+void *run_temp(struct run *r, size_t count, size_t size);
+#define run_many(r, count, type) ((type *)run_temp((r), (count), sizeof(type)))
 bool run_spend(struct run *r, uint64_t n);
 /* A string that the policy makes: counted against the budget. */
 bool run_made(struct run *r, struct place at, size_t n);

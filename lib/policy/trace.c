@@ -136,7 +136,8 @@ const char *trace_reason(struct policy_trace *t, const char *property, const str
     out_char(&o, ' ');
     print_right(&o, right);
     if (right->count == 1 && right->list[0].type != v->type)
-        out_printf(&o, " (%s and %s never compare)", value_type_name(v->type), value_type_name(right->list[0].type));
+        out_printf(&o, " (%s and %s never compare)", value_type_name(v->type),
+                   value_type_name(right->list[0].type));
     return out_ok(&o) ? (const char *)out_view(&o).p : "";
 }
 

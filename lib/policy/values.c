@@ -1,12 +1,21 @@
 /* values.c: values of claims and expressions, and sets of them. */
 #include "policy/policy_priv.h"
 
-/* FNV-1a. Chosen collisions only cost steps, and those are counted. */
+/* FNV-1a over words of eight bytes: logs of some hundred kilobytes are values too. Chosen collisions only cost
+ * steps, and those are counted. */
 uint32_t hash_bytes(uint32_t h, struct bytes b)
 {
-    for (size_t i = 0; i < b.n; i++)
-        h = (h ^ b.p[i]) * 16777619u;
-    return h;
+    uint64_t state = 0xcbf29ce484222325u ^ h, word;
+    size_t i = 0;
+
+    for (; i + sizeof(word) <= b.n; i += sizeof(word)) {
+        memcpy(&word, b.p + i, sizeof(word));
+        state = (state ^ word) * 0x100000001b3u;
+        state ^= state >> 32;
+    }
+    for (; i < b.n; i++)
+        state = (state ^ b.p[i]) * 0x100000001b3u;
+    return (uint32_t)(state ^ state >> 32);
 }
 
 const char *value_type_name(enum value_type type)
@@ -88,9 +97,9 @@ static bool build_index(struct run *r, struct value_set *s)
 
     while (room < s->count * 2)
         room *= 2;
-    s->index = arena_many(r->a, room, uint32_t);
+    s->index = run_many(r, room, uint32_t);
     if (s->index == NULL)
-        return run_memory(r);
+        return false;
     s->mask = room - 1;
     for (size_t i = 0; i < s->count; i++) {
         size_t at = hash_value(&s->list[i]) & s->mask;

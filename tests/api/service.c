@@ -40,7 +40,8 @@ static void write_config(struct service *s, const char *path, const char *config
 
     if (f == NULL)
         fail_msg("cannot write %s", path);
-    fprintf(f, "[service]\nlisten = 127.0.0.1:0\nstate = %s/state\n%s", s->state, config);
+    fprintf(f, "[service]\nlisten = 127.0.0.1:0\nstate = %s/state\n%s%s", s->state, config,
+            strstr(config, "[metrics]") != NULL ? "" : "\n[metrics]\nlisten =\n");
     fclose(f);
 }
 

@@ -112,12 +112,14 @@ static const char *ca_name(const struct pki_options *o)
 static struct bytes pem_of(X509 *const *list, size_t n, struct arena *a)
 {
     BIO *b = BIO_new(BIO_s_mem());
-    char *p;
+    char *p = NULL;
     struct bytes r;
+    long size;
 
     for (size_t i = 0; i < n; i++)
         PEM_write_bio_X509(b, list[i]);
-    r = arena_copy(a, bytes_of(p, (size_t)BIO_get_mem_data(b, &p)));
+    size = BIO_get_mem_data(b, &p); /* before p is read: the order of arguments is not defined */
+    r = arena_copy(a, bytes_of(p, (size_t)size));
     BIO_free(b);
     return r;
 }

@@ -61,6 +61,26 @@ static void add_json_suite(struct suite *s)
     closedir(d);
 }
 
+/* Text that was cut inside a character still prints as JSON. */
+static void json_print_repairs(void **state)
+{
+    static const struct {
+        const char *text, *printed;
+    } rows[] = { { "a\xc3\xa9", "\"a\xc3\xa9\"" }, { "a\xc3", "\"a\xef\xbf\xbd\"" }, { "\xff\xe2\x82", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" },
+                 { "\xe2\x82\xac\n", "\"\xe2\x82\xac\\n\"" }, { "\xed\xa0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" } };
+    struct arena a;
+
+    (void)state;
+    arena_init(&a, 1 << 20);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct out o = out_open(&a);
+
+        json_print_string(&o, bytes_str(rows[i].text));
+        assert_text(out_view(&o), rows[i].printed);
+    }
+    arena_done(&a);
+}
+
 static void json_details(void **state)
 {
     static const char text[] = " {\"a\": [1, -0, 1e3, \"x\\u00e9\\ud83d\\ude00\\n\"], \"b\":{ \"z\":1,\"y\":null} } ";
@@ -282,6 +302,7 @@ int main(void)
 
     add_json_suite(&s);
     suite_add(&s, "JSON details", json_details, NULL);
+    suite_add(&s, "JSON printing repairs", json_print_repairs, NULL);
     suite_add(&s, "JSON integers", json_integers, NULL);
     suite_add(&s, "JSON duplicates among 200,000 members", json_many_members_in_time, NULL);
     suite_add(&s, "JSON within a budget", json_within_budget, NULL);

@@ -238,6 +238,33 @@ static void doubling(void **state)
     arena_done(&a);
 }
 
+/* Comparing long equal texts costs by their length: sorting and comparing copies of one ends early. */
+static void long_texts(void **state)
+{
+    static const char *const expressions[] = { "map(&(@ == @), [@,@,@,@,@,@,@,@])",
+                                               "sort([@,@,@,@,@,@,@,@])", "map(&contains(@, @), [@,@,@,@,@,@,@,@])" };
+    struct arena a;
+    struct out o;
+
+    (void)state;
+    arena_init(&a, 64 << 20);
+    o = out_open(&a);
+    out_char(&o, '"');
+    for (int i = 0; i < 100000; i++)
+        out_text(&o, "aaaaaaaaaa");
+    out_char(&o, '"');
+    for (size_t i = 0; i < COUNT(expressions); i++) {
+        struct err e = { 0 };
+        const struct jvalue *in, *got;
+        uint64_t steps = 60000; /* eight texts of 1 MB are at least 125,000 */
+
+        assert_ok(jvalue_parse(out_view(&o), "test", &a, &in, &e), &e);
+        assert_false(run(&a, bytes_str(expressions[i]), in, &steps, &got, &e));
+        assert_refused(&e, ERR_EXPRESSION, "budget");
+    }
+    arena_done(&a);
+}
+
 /* Shared parts print to 2^60 elements: printing stops at the limit of a result. */
 static void shared_parts(void **state)
 {
@@ -272,6 +299,7 @@ int main(void)
     suite_add(&s, "nesting is bounded", hostile, NULL);
     suite_add(&s, "steps are bounded", step_budget, NULL);
     suite_add(&s, "doubling is bounded", doubling, NULL);
+    suite_add(&s, "long texts are charged", long_texts, NULL);
     suite_add(&s, "printing is bounded", shared_parts, NULL);
     status = suite_run("jmespath", &s);
     arena_done(&suite_arena);

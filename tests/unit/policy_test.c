@@ -493,8 +493,8 @@ static const struct fact {
     { "duplicate members are no string", "", "=>permit();|=> issue(type=\"a\", value=JsonToClaimValue(\"{\\\"a\\\":1,\\\"a\\\":2}\"));", ERR_POLICY_EVALUATION, "stands twice" },
     { "1e2 counts as an integer", "", "=>permit();|=> issue(type=\"a\", value=JsonToClaimValue(\" [1.0, 1e2, null, -3] \"));", ERR_NONE, "{\"a\":[1,100,-3]}" },
     { "SGX: policy object", "SgxEnclave", "=>permit();|=> issue(type=\"svn\", value=2); => issue(type=\"mine\", value=true);", ERR_NONE,
-      "{\"mine\":true,\"svn\":2,\"x-ms-policy\":{\"mine\":true}}" },
-    { "SGX: legacy names only", "OpenEnclave", "=>permit();|=> issue(type=\"tee\", value=\"sgx\");", ERR_NONE, "{\"tee\":\"sgx\"}" },
+      "{\"mine\":true,\"svn\":2,\"x-ms-policy\":{\"mine\":true,\"svn\":2}}" },
+    { "SGX: legacy names too, as recorded in 2022", "OpenEnclave", "=>permit();|=> issue(type=\"tee\", value=\"sgx\");", ERR_NONE, "{\"tee\":\"sgx\",\"x-ms-policy\":{\"tee\":\"sgx\"}}" },
     { "SNP: top level only", "SevSnpVm", "=>permit();|=> issue(type=\"mine\", value=true);", ERR_NONE, "{\"mine\":true}" },
     { "reserved names", "", "=>permit();|=> issue(type=\"iss\", value=\"me\");", ERR_POLICY_EVALUATION, "'iss' is a name of the service" },
     { "escapes", "", "=>permit();|=> issue(type=\"a\", value=\"q\\\"b\\\\w\\windows\");", ERR_NONE, "{\"a\":\"q\\\"b\\\\w\\\\windows\"}" },
@@ -604,7 +604,7 @@ static void service_members(void **state)
         { "=> issue(type=\"x-ms-sgx-svn\", value=3);", "{\"iss\":\"https://a\",\"tee\":\"old\",\"x-ms-sgx-svn\":3,\"x-ms-policy\":{\"x-ms-sgx-svn\":3}}" },
         { "=> issue(type=\"x-ms-sgx-svn\", value=4);", NULL },
         { "=> issue(type=\"iss\", value=\"https://b\");", NULL },
-        { "=> issue(type=\"tee\", value=\"new\");", "{\"iss\":\"https://a\",\"tee\":\"new\",\"x-ms-sgx-svn\":3}" },
+        { "=> issue(type=\"tee\", value=\"new\");", "{\"iss\":\"https://a\",\"tee\":\"new\",\"x-ms-sgx-svn\":3,\"x-ms-policy\":{\"tee\":\"new\"}}" },
     };
 
     (void)state;

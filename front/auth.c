@@ -1,0 +1,291 @@
+/* auth.c: who asks, and whether they may: bearer tokens (RFC 6750) of the configured issuer or of the local
+ * one, client certificates, and in --dev one fixed token. The key never comes from the token: jku and x5c of
+ * its header are not looked at. */
+#include "front/front.h"
+
+#include "base/memo.h"
+#include "jose/jws.h"
+#include "os/io.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#define SKEW 300 /* seconds, rest-api section 3 */
+#define LOCAL_ISSUER "urn:avouch:local"
+#define LOCAL_TYPE "avouch-admin+jwt"
+#define ALL_DATA (MAY_READ_DATA | MAY_WRITE_DATA | MAY_DELETE_DATA)
+#define ALL_CONTROL (MAY_READ_CONTROL | MAY_WRITE_CONTROL | MAY_DELETE_CONTROL)
+
+/* Built-in roles by name or id (rest-api section 3). */
+static const struct {
+    const char *name, *id;
+    unsigned permissions;
+} roles[] = {
+    { "Attestation Reader", "fd1bd22b-8476-40bc-a0bc-69b95687b9f3", MAY_READ_DATA },
+    { "Attestation Contributor", "bbf86eb8-f7b4-4cce-96e4-18cddf81d86e", ALL_DATA },
+    { "Reader", "acdd72a7-3385-48ef-bd42-f606fba81ae7", MAY_READ_DATA | MAY_READ_CONTROL },
+    { "Contributor", "b24988ac-6180-42a0-ab88-20f7382dd24c", ALL_DATA | ALL_CONTROL },
+    { "Owner", "8e3af657-a8ff-443c-a75c-2fe8c4bcb635", ALL_DATA | ALL_CONTROL },
+};
+
+static unsigned permissions_of(struct bytes role)
+{
+    for (size_t i = 0; i < COUNT(roles); i++)
+        if (bytes_equal_nocase(role, bytes_str(roles[i].name)) || bytes_equal_nocase(role, bytes_str(roles[i].id)))
+            return roles[i].permissions;
+    return 0;
+}
+
+/* auth.role_map: "claim value=Role;claim value=Role": what a directory calls a role. */
+static struct bytes mapped(const struct front *f, struct bytes role)
+{
+    const char *p = f->config.value[CONFIG_auth_role_map];
+
+    while (*p != 0) {
+        size_t n = strcspn(p, ";"), eq = strcspn(p, "=");
+
+        if (eq < n && bytes_equal(role, bytes_of(p, eq)))
+            return bytes_of(p + eq + 1, n - eq - 1);
+        p += n + (p[n] == ';');
+    }
+    return role;
+}
+
+/* "Role" or "Role@scope". */
+static void add_grant(const struct front *f, struct bytes text, struct principal *ret)
+{
+    const uint8_t *at = memchr(text.p, '@', text.n);
+    struct bytes role = at == NULL ? text : bytes_part(text, 0, (size_t)(at - text.p));
+    struct bytes scope = at == NULL ? (struct bytes){ NULL, 0 } : bytes_part(text, role.n + 1, text.n);
+    unsigned p = permissions_of(mapped(f, role));
+    struct grant *g;
+
+    if (p == 0 || ret->grant_count == MAX_GRANTS || scope.n >= sizeof(g->scope) || (at != NULL && scope.n == 0))
+        return;
+    g = &ret->grants[ret->grant_count++];
+    g->permissions = p;
+    memcpy(g->scope, scope.p == NULL ? (const uint8_t *)"" : scope.p, scope.n);
+    g->scope[scope.n] = 0;
+}
+
+static void copy_text(char *to, size_t size, const struct json *j)
+{
+    struct bytes b = { NULL, 0 };
+
+    (void)json_string(j, &b);
+    snprintf(to, size, "%.*s", (int)b.n, (const char *)b.p);
+}
+
+/* -- tokens -- */
+
+static bool refuse(struct err *e, const char *why)
+{
+    return err_set(e, ERR_UNAUTHORIZED, "bearer token", "%s", why);
+}
+
+static bool audience_is(const struct json *aud, const char *wanted)
+{
+    struct bytes b;
+
+    if (json_is(aud, JSON_ARRAY)) {
+        for (const struct json *j = aud->child; j != NULL; j = j->next)
+            if (audience_is(j, wanted))
+                return true;
+        return false;
+    }
+    if (!json_string(aud, &b))
+        return false;
+    if (b.n > 0 && b.p[b.n - 1] == '/')
+        b.n--;
+    return bytes_is(b, wanted);
+}
+
+static bool check_claims(const struct front *f, const struct json *claims, bool local, bool control, int64_t now, int64_t *ret_exp,
+                         struct err *e)
+{
+    const char *audience = local ? "avouch" : f->config.value[control ? CONFIG_auth_control_audience : CONFIG_auth_audience];
+    struct bytes iss = { NULL, 0 };
+    int64_t nbf;
+
+    (void)json_string(json_member(claims, "iss"), &iss);
+    if (!bytes_is(iss, local ? LOCAL_ISSUER : f->config.value[CONFIG_auth_issuer]))
+        return err_set(e, ERR_UNAUTHORIZED, "bearer token", "issuer is '%.*s', which is not the configured one",
+                       (int)(iss.n > 100 ? 100 : iss.n), (const char *)iss.p);
+    if (!audience_is(json_member(claims, "aud"), audience))
+        return err_set(e, ERR_UNAUTHORIZED, "bearer token", "audience is not '%s'", audience);
+    if (!json_int(json_member(claims, "exp"), ret_exp))
+        return refuse(e, "has no exp");
+    if (now > *ret_exp + SKEW)
+        return refuse(e, "has expired");
+    if (json_int(json_member(claims, "nbf"), &nbf) && now + SKEW < nbf)
+        return refuse(e, "is not valid yet");
+    return true;
+}
+
+static void read_principal(const struct front *f, const struct json *claims, struct principal *ret)
+{
+    const struct json *list = json_member(claims, f->config.value[CONFIG_auth_roles_claim]);
+
+    copy_text(ret->id, sizeof(ret->id), json_member(claims, "oid"));
+    if (ret->id[0] == 0)
+        copy_text(ret->id, sizeof(ret->id), json_member(claims, "sub"));
+    copy_text(ret->name, sizeof(ret->name), json_member(claims, "upn"));
+    copy_text(ret->app, sizeof(ret->app), json_member(claims, "appid"));
+    if (json_is(list, JSON_STRING))
+        add_grant(f, list->text, ret);
+    for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j != NULL; j = j->next)
+        if (j->type == JSON_STRING)
+            add_grant(f, j->text, ret);
+}
+
+struct known_token {
+    int64_t exp;
+    bool local;
+    struct principal principal;
+};
+
+static bool validate(struct front *f, struct bytes text, bool control, struct arena *a, struct known_token *ret, struct err *e)
+{
+    struct jws j;
+    const struct json *claims;
+    struct bytes typ = { NULL, 0 };
+    const struct jwk *key;
+
+    if (!jws_parse(text, JWS_STRICT, ERR_UNAUTHORIZED, "bearer token", a, &j, e)) {
+        e->code = ERR_UNAUTHORIZED;
+        return false;
+    }
+    (void)json_string(json_member(j.header, "typ"), &typ);
+    ret->local = bytes_is(typ, LOCAL_TYPE);
+    key = jwks_find(ret->local ? &f->local_keys : &f->issuer_keys, j.kid);
+    if (key == NULL)
+        return err_set(e, ERR_UNAUTHORIZED, "bearer token", "its key '%.*s' is not one of the issuer's", (int)(j.kid.n > 60 ? 60 : j.kid.n),
+                       (const char *)j.kid.p);
+    if (!jws_verify(&j, key, JWS_STRICT, ERR_UNAUTHORIZED, "bearer token", e)
+        || !json_parse(j.payload, 16, "bearer token", a, &claims, e)) {
+        e->code = ERR_UNAUTHORIZED;
+        return false;
+    }
+    if (!check_claims(f, claims, ret->local, control, clock_now(), &ret->exp, e))
+        return false;
+    read_principal(f, claims, &ret->principal);
+    return ret->principal.id[0] != 0 || refuse(e, "names no principal (oid or sub)");
+}
+
+/* A token that was validated once is known by its digest until it expires. Audiences differ by plane. */
+static bool known_or_valid(struct front *f, struct bytes text, bool control, struct arena *a, struct principal *ret, struct err *e)
+{
+    static const char data_tag, control_tag;
+    struct digest key = sha256(text);
+    struct known_token *t = memo_find(f->tokens, control ? &control_tag : &data_tag, key.p);
+
+    if (t != NULL && clock_now() <= t->exp + SKEW) {
+        *ret = t->principal;
+        return true;
+    }
+    t = calloc(1, sizeof(*t));
+    if (t == NULL)
+        return err_memory(e, "bearer token");
+    if (!validate(f, text, control, a, t, e)) {
+        free(t);
+        return false;
+    }
+    *ret = t->principal;
+    (void)memo_put(f->tokens, control ? &control_tag : &data_tag, key.p, t, free);
+    return true;
+}
+
+static bool identify(struct request *rq, bool control, struct err *e)
+{
+    const char *header = request_header(rq, "Authorization"), *dev = rq->front->config.value[CONFIG_dev_bearer];
+    struct bytes token;
+    char name[80];
+
+    if (header == NULL && http_client_name(rq, name, sizeof(name))) {
+        snprintf(rq->principal.id, sizeof(rq->principal.id), "%s", name);
+        add_grant(rq->front, LIT("Owner"), &rq->principal);
+        return true;
+    }
+    if (header == NULL || strncasecmp(header, "Bearer ", 7) != 0)
+        return refuse(e, "is missing");
+    token = bytes_str(header + 7);
+    while (token.n > 0 && token.p[0] == ' ')
+        token = bytes_part(token, 1, token.n);
+    if (rq->front->config.dev && dev[0] != 0 && secret_equal(token, bytes_str(dev))) {
+        snprintf(rq->principal.id, sizeof(rq->principal.id), "developer");
+        add_grant(rq->front, LIT("Owner"), &rq->principal);
+        return true;
+    }
+    return known_or_valid(rq->front, token, control, &rq->a, &rq->principal, e);
+}
+
+/* A scope covers a provider of that name, or all resources below a path. */
+static bool covers(const char *scope, const char *what)
+{
+    size_t n = strlen(scope);
+
+    return n == 0 || strcasecmp(scope, what) == 0 || (scope[0] == '/' && strncasecmp(scope, what, n) == 0 && (what[n] == '/' || what[n] == 0));
+}
+
+static bool permitted(const struct principal *p, unsigned permission, const char *scope)
+{
+    for (size_t i = 0; i < p->grant_count; i++)
+        if ((p->grants[i].permissions & permission) != 0 && covers(p->grants[i].scope, scope))
+            return true;
+    return false;
+}
+
+bool auth_check(struct request *rq, enum permission p, const char *scope)
+{
+    bool control = (p & ALL_CONTROL) != 0;
+    struct err e = { .code = ERR_NONE };
+    bool ok = identify(rq, control, &e);
+
+    if (ok && scope != NULL && !permitted(&rq->principal, p, scope)) {
+        const char *path = rq->tenant.row.subscription == NULL
+            ? scope
+            : arena_printf(&rq->a, "/subscriptions/%s/resourceGroups/%s/providers/Microsoft.Attestation/attestationProviders/%s",
+                           rq->tenant.row.subscription, rq->tenant.row.group, rq->tenant.row.name);
+
+        ok = (path != NULL && permitted(&rq->principal, p, path))
+            || err_set(&e, ERR_UNAUTHORIZED, "principal", "'%s' has no role that allows this operation on '%s'", rq->principal.id, scope);
+    }
+    if (ok)
+        return true;
+    rq->authenticate = arena_printf(&rq->a, "Bearer authorization_uri=\"%s\", resource=\"%s\"", rq->front->config.value[CONFIG_auth_issuer],
+                                    rq->front->config.value[control ? CONFIG_auth_control_audience : CONFIG_auth_audience]);
+    reply_error(rq, &e);
+    return false;
+}
+
+/* -- keys -- */
+
+static bool read_keys(struct front *f, struct bytes text, const char *what, struct jwks *ret, struct err *e)
+{
+    const struct json *j;
+
+    return json_parse(text, JSON_DEPTH, what, &f->auth_arena, &j, e) && jwks_read(j, what, &f->auth_arena, ret, e);
+}
+
+bool auth_open(struct front *f, struct err *e)
+{
+    const char *path = f->config.value[CONFIG_auth_jwks];
+    struct wire_fields answer;
+    struct bytes body, file;
+    struct out frame;
+
+    arena_init(&f->auth_arena, 8 << 20);
+    f->tokens = memo_new(4096);
+    frame = wire_begin(&f->auth_arena, MSG_CERTS, core_next_id(f));
+    wire_put(&frame, TAG_ISSUER, LIT(LOCAL_ISSUER));
+    if (f->tokens == NULL || !corelink_ask_now(f, wire_end(&frame), &f->auth_arena, &answer, e))
+        return err_memory(e, "authentication");
+    if (!wire_find(&answer, TAG_BODY, &body))
+        return err_set(e, ERR_INTERNAL, "authentication", "core gives no keys");
+    if (!read_keys(f, arena_copy(&f->auth_arena, body), "keys of the local issuer", &f->local_keys, e))
+        return false;
+    if (path[0] == 0)
+        return true;
+    return file_read(path, 1 << 20, &f->auth_arena, &file, e) && read_keys(f, file, "keys of the issuer", &f->issuer_keys, e);
+}
