@@ -19,7 +19,7 @@ static const char usage[] =
     "       avouch-attester verify DIR [--trust PEM]          verify a dump here\n"
     "  --tcti T        TPM: device:/dev/tpmrm0 (default), swtpm:path=S, ...\n"
     "  --bank B        PCR bank: sha256 (default), sha384, sha512\n"
-    "  --pcrs LIST     default 0-9,11-14\n"
+    "  --pcrs LIST     default 0-23\n"
     "  --log F         event log; default " EVIDENCE_LOG "\n"
     "  --ima[=F]       also send the IMA list; default " EVIDENCE_IMA "\n"
     "  --aik-cert F    certificate of the attestation key (enroll: where it is written)\n"

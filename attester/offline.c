@@ -128,6 +128,8 @@ enum outcome command_verify(const struct options *o, struct arena *a, struct err
     const char *request = arena_printf(a, "%s/request.json", folder), *nonce = arena_printf(a, "%s/challenge", folder);
     struct claims c = claims_open(a);
 
+    settings.require_valid_aik_cert = o->trust != NULL; /* without roots the claim aikValidated tells */
+    settings.required_pcr_mask = 0;
     if (request == NULL || nonce == NULL || !file_read(request, a, &in.evidence, e) || !file_read(nonce, a, &in.nonce, e)
         || !read_trust(o, a, &trust, e))
         return OUTCOME_PLATFORM;

@@ -14,7 +14,7 @@ enum {
     TPMDEV_EK_HANDLE = 0x81010001,  /* TCG EK Credential Profile: RSA 2048 */
     TPMDEV_EK_CERT = 0x01c00002,
     TPMDEV_AZURE_AK_CERT = 0x01c101d0,
-    TPMDEV_PCRS_DEFAULT = 0x7bff,   /* 0 to 9, 11 to 14 */
+    TPMDEV_PCRS_DEFAULT = 0xffffff, /* all: what a provider asks for unless its policy says otherwise */
 };
 
 struct tpmdev;

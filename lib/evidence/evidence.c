@@ -42,6 +42,8 @@ struct settings settings_default(void)
         .accept_tcb = TCB_ACCEPT_DEFAULT,
         .tcb_identifier = LIT("azuredefault"),
         .extra_claims = true,
+        .required_pcr_mask = 0xffffff,
+        .require_valid_aik_cert = true,
     };
 }
 

@@ -84,8 +84,8 @@ struct settings {
     struct bytes tcb_identifier;  /* the baseline by the name that the policy gave it: "azuredefault" */
     bool mix_eval_numbers;        /* TCB info and QE identity of different numbers */
     bool extra_claims;            /* the service's own claims in tokens, beside the recorded ones */
-    uint32_t required_pcr_mask;   /* TPM: bit i, PCR i must be quoted; default none */
-    bool require_valid_aik_cert;  /* TPM: else the claim aikValidated tells and the policy decides; default no */
+    uint32_t required_pcr_mask;   /* TPM: bit i, PCR i must be quoted; default all 24, unless the policy says otherwise */
+    bool require_valid_aik_cert;  /* TPM: else the claim aikValidated tells and the policy decides; default yes, likewise */
     bool allow_snp_v1;            /* SEV-SNP report version 1 */
     bool allow_sha1_quotes;       /* TPM: RSASSA with SHA-1, and logs that only the SHA-1 bank covers */
     struct snp_settings snp;

@@ -141,10 +141,11 @@ static bool verify(struct machine *m, struct bytes jws, struct bytes challenge, 
                    struct err *e)
 {
     static const struct bytes no_issuer;
-    struct settings settings = settings_default();
+    struct settings settings = settings_default(); /* all PCRs are quoted; no root made the key's certificate */
     struct trust none = { .count = 0 };
     struct verify_env env = { .now = 1800000000, .trust = &none, .settings = &settings, .a = &m->a };
 
+    settings.require_valid_aik_cert = false;
     e->code = ERR_NONE;
     *c = claims_open(&m->a);
     return tpm_request_parse(jws, &m->a, ret, e) && tpm_request_verify(*ret, challenge, &env, e)
