@@ -4,6 +4,7 @@
 
 #include "attester/evidence.h"
 #include "base/out.h"
+#include "codec/b64.h"
 #include "codec/json.h"
 #include "evidence/tpm/akcert.h"
 #include "evidence/tpm/tpm.h"
@@ -285,6 +286,130 @@ static void test_reboot(void **state)
     machine_done(&m);
 }
 
+/* -- hibernation: the state before it travels as boot_attestation -- */
+
+static void put_event(struct out *o, uint32_t pcr, uint32_t type, struct bytes data)
+{
+    struct digest d = sha256(data);
+
+    out_u32le(o, pcr);
+    out_u32le(o, type);
+    out_u32le(o, 1);
+    out_u16le(o, TPM_SHA256);
+    out_bytes(o, digest_bytes(&d));
+    out_u32le(o, (uint32_t)data.n);
+    out_bytes(o, data);
+}
+
+/* A Windows boot as far as it matters: which boot it is, and what it hands over to (1 loader, 2 resume). */
+static struct bytes windows_log(struct arena *a, uint8_t counter, uint8_t transfer)
+{
+    struct out o = out_open(a), tag = out_open(a);
+
+    out_u32le(&o, 0);
+    out_u32le(&o, EV_NO_ACTION);
+    out_bytes(&o, LIT("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"));
+    out_u32le(&o, 33);
+    out_bytes(&o, LIT("Spec ID Event03\0\0\0\0\0\0\2\0\2\1\0\0\0\x0b\0\x20\0\0"));
+    out_u32le(&tag, 0x40010001);
+    out_u32le(&tag, 16 + 12);
+    out_u32le(&tag, 0x00020002);
+    out_u32le(&tag, 8);
+    out_u64le(&tag, counter);
+    out_u32le(&tag, 0x00020003);
+    out_u32le(&tag, 4);
+    out_u32le(&tag, transfer);
+    put_event(&o, 12, EV_EVENT_TAG, out_view(&tag));
+    put_event(&o, 12, EV_SEPARATOR, LIT("WBCL"));
+    return out_view(&o);
+}
+
+static struct bytes payload_of(struct machine *m, struct bytes jws)
+{
+    const uint8_t *first = memchr(jws.p, '.', jws.n), *second = memchr(first + 1, '.', jws.n - (size_t)(first + 1 - jws.p));
+    struct bytes payload;
+
+    assert_true(b64_decode(bytes_of(first + 1, (size_t)(second - first - 1)), B64_URL_STRICT, "payload", &m->a, &payload, NULL));
+    return payload;
+}
+
+/* The request of now with the state of before, signed again by the request key. */
+static struct bytes with_boot(struct machine *m, struct bytes log, struct bytes before, struct bytes challenge)
+{
+    static const char mark[] = "\"tpm_att_data\":{";
+    struct gather g = gather_default();
+    struct err e = { .code = ERR_NONE };
+    struct out text = out_open(&m->a), jws = out_open(&m->a);
+    struct bytes now, sig, plain;
+    const struct json *j, *data;
+    struct gathered have;
+    char *at, *path = arena_printf(&m->a, "%s/log", m->folder);
+
+    assert_true(json_parse(payload_of(m, before), 16, "before", &m->a, &j, NULL));
+    data = json_member(json_member(json_member(j, "att_data"), "tpm_att_data"), "current_attestation");
+    assert_ok(file_write(path, log, &e), &e);
+    g.log_path = path;
+    assert_ok(gather_tpm(m->tpm, &g, challenge, &m->a, &have, &e), &e);
+    assert_ok(request_make(m->tpm, &g, &have, challenge, LIT("context"), &m->a, &now, &e), &e);
+    plain = payload_of(m, now);
+    at = memmem(plain.p, plain.n, mark, strlen(mark));
+    assert_non_null(at);
+    at += strlen(mark);
+    out_bytes(&text, bytes_of(plain.p, (size_t)((uint8_t *)at - plain.p)));
+    out_text(&text, "\"boot_attestation\":");
+    out_bytes(&text, data->raw);
+    out_char(&text, ',');
+    out_bytes(&text, bytes_of(at, plain.n - (size_t)((uint8_t *)at - plain.p)));
+    b64url_print(&jws, LIT("{\"alg\":\"PS256\",\"typ\":\"attReqV2\"}"));
+    out_char(&jws, '.');
+    b64url_print(&jws, out_view(&text));
+    assert_ok(tpmdev_sign(m->tpm, &have.request_key, out_view(&jws), &m->a, &sig, &e), &e);
+    out_char(&jws, '.');
+    b64url_print(&jws, sig);
+    gathered_done(m->tpm, &have);
+    return out_view(&jws);
+}
+
+static const struct resume {
+    const char *name;
+    uint8_t boot_counter, resume_counter, transfer;
+    enum err_code code;
+    const char *part;
+} resumes[] = {
+    { "resumed", 7, 7, 2, ERR_NONE, NULL },
+    { "of another boot", 7, 8, 2, ERR_BOOT_ATTESTATION, "BOOTCOUNTER is 7 at the boot and 8 now" },
+    { "booted anew", 7, 7, 1, ERR_BOOT_ATTESTATION, "shows no resume" },
+};
+
+static void test_resume(void **state)
+{
+    const struct resume *row = *state;
+    struct bytes before, now, log, challenge = LIT("0123456789abcdef");
+    struct tpm_request *rq;
+    struct machine m;
+    struct claims c;
+    struct err e;
+
+    machine_init(&m);
+    log = windows_log(&m.a, row->boot_counter, 1);
+    boot(&m, log);
+    before = make_request(&m, log, LIT("an older challenge"));
+    power_off(&m);
+    power_on(&m);
+    log = windows_log(&m.a, row->resume_counter, row->transfer);
+    boot(&m, log);
+    now = with_boot(&m, log, before, challenge);
+    if (row->code == ERR_NONE) {
+        assert_ok(verify(&m, now, challenge, &rq, &c, &e), &e);
+        assert_true(bytes_contain(claims_find(&c, "bootEvents")->text, LIT("\"EVENT_TRANSFER_CONTROL\":{\"Value\":1}")));
+        assert_true(bytes_contain(claims_find(&c, "events")->text, LIT("\"EVENT_TRANSFER_CONTROL\":{\"Value\":2}")));
+    } else {
+        assert_false(verify(&m, now, challenge, &rq, &c, &e));
+        assert_refused(&e, row->code, row->part);
+    }
+    machine_done(&m);
+}
+
 /* The service makes a credential for this TPM and this key; only they open it. */
 static void test_activation(void **state)
 {
@@ -359,6 +484,12 @@ int main(void)
     suite_add(&s, "old nonce", test_old_nonce, NULL);
     suite_add(&s, "credential activation", test_activation, NULL);
     suite_add(&s, "kept key", test_keep, NULL);
+    for (size_t i = 0; i < COUNT(resumes); i++) {
+        char name[64];
+
+        snprintf(name, sizeof(name), "hibernation: %s", resumes[i].name);
+        suite_add(&s, name, test_resume, (void *)(uintptr_t)&resumes[i]);
+    }
     if (test_vectors() == NULL) {
         suite_add_skipped(&s, "log vectors are missing");
         return suite_run("tpm_live", &s);

@@ -729,6 +729,40 @@ static void test_jws_damage(void **state)
     arena_done(&x.a);
 }
 
+/* An arena that runs out anywhere gives an error of memory and nothing else. */
+static void test_out_of_memory(void **state)
+{
+    static const char *const names[] = { "v2-basic-tpm_certify", "v2-vbs", "v1-basic", "v2-basic-ima" };
+
+    (void)state;
+    for (size_t k = 0; k < COUNT(names); k++) {
+        struct exchange x;
+        bool done = false;
+
+        exchange_load(&x, names[k]);
+        for (size_t budget = 4 << 10; !done; budget += budget / 5) {
+            static const struct bytes no_issuer;
+            struct err e = { .code = ERR_NONE };
+            struct verify_env env = x.env;
+            struct tpm_request *rq;
+            struct claims c;
+            struct arena a;
+
+            arena_init(&a, budget);
+            env.a = &a;
+            env.checks = NULL;
+            c = claims_open(&a);
+            done = tpm_request_parse(x.jws, &a, &rq, &e) && tpm_request_verify(rq, x.challenge, &env, &e)
+                && tpm_request_claims(rq, no_issuer, &env, &c, &e);
+            if (!done)
+                assert_refused(&e, ERR_NO_MEMORY, NULL);
+            arena_done(&a);
+            assert_true(budget < BUDGET);
+        }
+        arena_done(&x.a);
+    }
+}
+
 /* The row of functions that tools use: transport text in, claims out. */
 static void test_kind(void **state)
 {
@@ -970,6 +1004,7 @@ static void add_vectors(struct suite *s)
     suite_add(s, "another challenge", test_other_challenge, NULL);
     suite_add(s, "damage to a request", test_jws_damage, NULL);
     suite_add(s, "kind", test_kind, NULL);
+    suite_add(s, "out of memory", test_out_of_memory, NULL);
 }
 
 int main(void)

@@ -1,7 +1,9 @@
 /* tpm.c: verification of a request in the order of evidence-tpm 12.5, and its claims. */
 #include "evidence/tpm/tpm.h"
 
+#include "base/cur.h"
 #include "codec/b64.h"
+#include "codec/der.h"
 #include "evidence/tpm/akcert.h"
 #include "evidence/tpm/tpm_priv.h"
 
@@ -272,12 +274,26 @@ static void add_keys(const struct tpm_request *rq, struct claims *ret)
     claims_json(ret, "cnf", CLAIM_TO_TOKEN | CLAIM_READ_ONLY, jobj_print(&cnf, false));
 }
 
+/* RSAPublicKey (RFC 8017 A.1.1): the other encoding that "the key in DER" may mean. Empty for EC. */
+static struct bytes pkcs1_of(struct bytes spki)
+{
+    struct cur c = cur_open(spki), seq = der_enter(&c, DER_SEQUENCE, "SubjectPublicKeyInfo");
+    struct cur alg = der_enter(&seq, DER_SEQUENCE, "algorithm");
+    struct bytes oid = der_take(&alg, DER_OID, "algorithm"), key = der_bits(&seq, "subjectPublicKey");
+
+    if (!cur_ok(&seq) || !OID_IS(oid, "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"))
+        return (struct bytes){ NULL, 0 };
+    return key;
+}
+
 static void add_aik(const struct tpm_request *rq, struct claims *ret)
 {
-    struct digest d = sha256(rq->aik_spki);
+    struct digest d = sha256(rq->aik_spki), d1 = sha256(pkcs1_of(rq->aik_spki));
 
     claims_bool(ret, "aikValidated", CLAIM_TO_POLICY, rq->aik_valid);
     claims_str(ret, "aikPubHash", CLAIM_TO_POLICY, b64std_encode(ret->a, digest_bytes(&d)));
+    if (!rq->current->aik_pub.ec)
+        claims_str(ret, "aikPubHashPkcs1", CLAIM_TO_POLICY, b64std_encode(ret->a, digest_bytes(&d1)));
 }
 
 bool tpm_request_claims(const struct tpm_request *rq, struct bytes iss, const struct verify_env *env,
