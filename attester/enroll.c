@@ -99,7 +99,7 @@ enum outcome command_enroll(const struct options *o, struct arena *a, struct err
 
     if (path == NULL || !tpmdev_open(o->tcti, &t, e))
         return OUTCOME_PLATFORM;
-    if (tpmdev_ak(t, o->gather.ak_handle, a, &ak, e) && tpmdev_ek(t, a, &ek, e) && ek_certificate(o, t, a, &cert, e)) {
+    if (tpmdev_ak(t, o->gather.ak_handle, a, &ak, e) && tpmdev_ek(t, false, a, &ek, e) && ek_certificate(o, t, a, &cert, e)) {
         jobj_b64url(&body, "ekCertificate", cert);
         jobj_b64url(&body, "ekPublic", with_size(ek.public, a));
         jobj_b64url(&body, "akPublic", with_size(ak.public, a));

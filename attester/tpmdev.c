@@ -82,6 +82,24 @@ static void ek_template(TPM2B_PUBLIC *p)
     p->publicArea.unique.rsa.size = 256;
 }
 
+/* Template L-2: the same over P-256. */
+static void ek_to_ecc(TPM2B_PUBLIC *p)
+{
+    TPMS_ECC_PARMS *ecc = &p->publicArea.parameters.eccDetail;
+
+    p->publicArea.type = TPM2_ALG_ECC;
+    memset(&p->publicArea.parameters, 0, sizeof(p->publicArea.parameters));
+    ecc->symmetric.algorithm = TPM2_ALG_AES;
+    ecc->symmetric.keyBits.aes = 128;
+    ecc->symmetric.mode.aes = TPM2_ALG_CFB;
+    ecc->scheme.scheme = TPM2_ALG_NULL;
+    ecc->curveID = TPM2_ECC_NIST_P256;
+    ecc->kdf.scheme = TPM2_ALG_NULL;
+    memset(&p->publicArea.unique, 0, sizeof(p->publicArea.unique));
+    p->publicArea.unique.ecc.x.size = 32;
+    p->publicArea.unique.ecc.y.size = 32;
+}
+
 /* -- marshalling -- */
 
 static struct bytes public_bytes(const TPM2B_PUBLIC *p, struct arena *a)
@@ -199,13 +217,15 @@ bool tpmdev_keep(struct tpmdev *t, const struct tpmdev_key *k, uint32_t handle, 
     return rc == TSS2_RC_SUCCESS ? true : failed(e, "keeping the attestation key", rc);
 }
 
-bool tpmdev_ek(struct tpmdev *t, struct arena *a, struct tpmdev_key *ret, struct err *e)
+bool tpmdev_ek(struct tpmdev *t, bool ecc, struct arena *a, struct tpmdev_key *ret, struct err *e)
 {
     TPM2B_PUBLIC template;
 
-    if (persistent_key(t, TPMDEV_EK_HANDLE, a, ret))
+    if (!ecc && persistent_key(t, TPMDEV_EK_HANDLE, a, ret))
         return true;
     ek_template(&template);
+    if (ecc)
+        ek_to_ecc(&template);
     return make_primary(t, ESYS_TR_RH_ENDORSEMENT, &template, a, ret, e);
 }
 

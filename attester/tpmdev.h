@@ -35,8 +35,8 @@ struct tpmdev_key {
 bool tpmdev_ak(struct tpmdev *t, uint32_t handle, struct arena *a, struct tpmdev_key *ret, struct err *e) CHECKED;
 /* Keeps it at a persistent handle, so that making it anew (seconds on a slow TPM) is not needed. */
 bool tpmdev_keep(struct tpmdev *t, const struct tpmdev_key *k, uint32_t handle, struct err *e) CHECKED;
-/* The endorsement key: the persistent one, else made from the standard template. */
-bool tpmdev_ek(struct tpmdev *t, struct arena *a, struct tpmdev_key *ret, struct err *e) CHECKED;
+/* The endorsement key, RSA 2048 or ECC P-256: the persistent RSA one, else made from the standard template. */
+bool tpmdev_ek(struct tpmdev *t, bool ecc, struct arena *a, struct tpmdev_key *ret, struct err *e) CHECKED;
 /* A fresh RSA key of this boot in the null hierarchy, for signing requests. */
 bool tpmdev_request_key(struct tpmdev *t, struct arena *a, struct tpmdev_key *ret, struct err *e) CHECKED;
 void tpmdev_key_done(struct tpmdev *t, struct tpmdev_key *k);

@@ -413,6 +413,7 @@ static void test_resume(void **state)
 /* The service makes a credential for this TPM and this key; only they open it. */
 static void test_activation(void **state)
 {
+    const bool ecc = *state != NULL;
     const uint8_t seed[32] = { 7, 1, 4, 9 };
     struct bytes id_object, encrypted, secret = { NULL, 0 };
     struct err e = { .code = ERR_NONE };
@@ -421,10 +422,9 @@ static void test_activation(void **state)
     AUTO_KEY key = NULL;
     struct machine m;
 
-    (void)state;
     machine_init(&m);
     assert_ok(tpmdev_ak(m.tpm, TPMDEV_AK_HANDLE, &m.a, &ak, &e), &e);
-    assert_ok(tpmdev_ek(m.tpm, &m.a, &ek, &e), &e);
+    assert_ok(tpmdev_ek(m.tpm, ecc, &m.a, &ek, &e), &e);
     assert_ok(tpm_public_parse(ek.public, ERR_FORMAT, "EK", &p, &e), &e);
     assert_int_equal(p.attributes, 0x000300b2);
     assert_ok(tpm_public_key(&p, ERR_FORMAT, "EK", &key, &e), &e);
@@ -483,6 +483,7 @@ int main(void)
     }
     suite_add(&s, "old nonce", test_old_nonce, NULL);
     suite_add(&s, "credential activation", test_activation, NULL);
+    suite_add(&s, "credential activation, ECC", test_activation, (void *)(uintptr_t)"ecc");
     suite_add(&s, "kept key", test_keep, NULL);
     for (size_t i = 0; i < COUNT(resumes); i++) {
         char name[64];
