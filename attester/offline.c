@@ -130,7 +130,7 @@ enum outcome command_verify(const struct options *o, struct arena *a, struct err
 
     settings.require_valid_aik_cert = o->trust != NULL; /* without roots the claim aikValidated tells */
     settings.required_pcr_mask = 0;
-    if (request == NULL || nonce == NULL || !file_read(request, a, &in.evidence, e) || !file_read(nonce, a, &in.nonce, e)
+    if (request == NULL || nonce == NULL || !file_read(request, a, &in.evidence, e) || !file_read(nonce, a, &in.challenge, e)
         || !read_trust(o, a, &trust, e))
         return OUTCOME_PLATFORM;
     if (in.evidence.n == 0) {

@@ -28,7 +28,10 @@ struct evidence_input {
     struct bytes evidence; /* the decoded evidence member */
     struct attached runtime;
     struct attached init;
-    struct bytes nonce;    /* empty: none */
+    struct bytes nonce;    /* of the sender; empty: none */
+    /* Protocols of two messages (TPM): the challenge from the opened context, never from the sender. */
+    struct bytes challenge;
+    bool without_challenge; /* tools that look at one message: take the nonce, or tell that nothing is fresh */
 };
 
 /* Trust anchors that configuration adds: certificates, matched by subject name and public key. */

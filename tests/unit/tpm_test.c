@@ -782,6 +782,18 @@ static void test_kind(void **state)
     jobj_json(&doc, "payload", jobj_print(&payload, false));
     in.evidence = jobj_print(&doc, false);
     c = claims_open(&x.a);
+    assert_false(evidence_verify(kind, &in, &x.env, &c, NULL, &e));
+    assert_refused(&e, ERR_NONCE, "no challenge of ours");
+    in.nonce = x.challenge; /* what the sender says about it counts nothing */
+    e.code = ERR_NONE;
+    assert_false(evidence_verify(kind, &in, &x.env, &c, NULL, &e));
+    e.code = ERR_NONE;
+    in.challenge = x.challenge;
+    assert_ok(evidence_verify(kind, &in, &x.env, &c, NULL, &e), &e);
+    in.challenge.n = 0;
+    in.without_challenge = true;
+    assert_ok(evidence_verify(kind, &in, &x.env, &c, NULL, &e), &e);
+    in.nonce.n = 0;
     assert_ok(evidence_verify(kind, &in, &x.env, &c, NULL, &e), &e);
     in.nonce = x.challenge;
     assert_ok(evidence_verify(kind, &in, &x.env, &c, NULL, &e), &e);

@@ -345,7 +345,7 @@ static bool kind_needs(const void *ev, const struct settings *s, struct needs *r
     return true;
 }
 
-/* The nonce arrives with bound(), which runs after this: the quote is verified for the request's own
+/* The challenge arrives with bound(), which runs after this: the quote is verified for the request's own
  * challenge here and the challenge is compared there. */
 static bool kind_verify(void *ev, const struct verify_env *env, struct err *e)
 {
@@ -360,11 +360,14 @@ static bool kind_bound(void *ev, const struct evidence_input *in, const struct v
 
     if (in->runtime.present || in->init.present)
         return err_set(e, ERR_NOT_BOUND, "TPM request", "carries no runtime or init-time data");
-    if (in->nonce.n == 0) {
-        check_skip(env->checks, &rule_fresh, "no challenge was given: freshness is not checked");
-        return true;
-    }
-    return check_bytes(env->checks, &rule_fresh, in->nonce, rq->challenge, e);
+    if (in->challenge.n > 0)
+        return check_bytes(env->checks, &rule_fresh, in->challenge, rq->challenge, e);
+    if (!in->without_challenge) /* a service that did not open the context must not issue anything */
+        return err_set(e, ERR_NONCE, "TPM request", "no challenge of ours is known for it");
+    if (in->nonce.n > 0)
+        return check_bytes(env->checks, &rule_fresh, in->nonce, rq->challenge, e);
+    check_skip(env->checks, &rule_fresh, "no challenge was given: freshness is not checked");
+    return true;
 }
 
 static bool kind_claims(const void *ev, const struct evidence_input *in, const struct verify_env *env,

@@ -141,8 +141,9 @@ struct tpm_replay *tpm_replay_open(struct arena *a, size_t max);
 bool tpm_replay_use(struct tpm_replay *r, const uint8_t challenge[TPM_CHALLENGE_SIZE], int64_t expires, int64_t now,
                     struct err *e) CHECKED;
 
-/* For one-shot tools. in->nonce is the challenge; where it is empty the request's own challenge is taken
- * and the check of freshness is recorded as skipped. The service uses the functions above. */
+/* The row of the table of kinds. in->challenge must be the one that tpm_context_open() gave: without it the
+ * request is refused. Tools that look at one message set in->without_challenge: then in->nonce is compared,
+ * or, where that is empty too, the check of freshness is recorded as skipped. */
 extern const struct evidence_kind evidence_tpm;
 
 #endif
