@@ -20,6 +20,7 @@ int cmd_token(int argc, char **argv);
 int cmd_attest(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 int cmd_jmespath(int argc, char **argv);
+int cmd_admin(int argc, char **argv);
 
 /* Message on stderr, then the status for wrong usage. */
 int cli_usage(const char *text);

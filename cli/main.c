@@ -13,6 +13,7 @@ static const struct command {
     { "attest", cmd_attest, "send evidence to a service and print the token" },
     { "token", cmd_token, "decode or verify a token" },
     { "policy", cmd_policy, "check, evaluate, format, hash, wrap, sign, compare policies" },
+    { "admin", cmd_admin, "operators' tokens of the embedded default" },
     { "jmespath", cmd_jmespath, "evaluate a JMESPath expression" },
 };
 

@@ -315,21 +315,12 @@ static bool write_token(struct attestation *x, struct bytes *ret, struct err *e)
         && token_sign(x->core, x->issuer, x->alg, x->draft, jobj_print(&body, true), x->a, ret, e);
 }
 
-/* What a refused caller may read: a summary for everybody, the trace for who wrote the draft. */
-static void put_details(struct attestation *x, struct out *answer, struct err *e)
+/* The message names the rule that decided, without values of claims. The trace is for who wrote the draft,
+ * and for everybody where the operator says so. */
+static void put_details(struct attestation *x, struct out *answer)
 {
-    const char *summary;
-
-    if (x->trace.a == NULL)
-        return;
-    if (x->draft || x->explain_full)
+    if (x->trace.a != NULL && (x->draft || x->explain_full))
         wire_put(answer, TAG_ERROR_DETAILS, policy_trace_json(&x->trace, x->a));
-    summary = policy_trace_summary(&x->trace, x->draft || x->explain_full, x->a);
-    if (summary != NULL) {
-        size_t n = strlen(e->why);
-
-        snprintf(e->why + n, sizeof(e->why) - n, "\n%s", summary);
-    }
 }
 
 static bool run(struct attestation *x, struct bytes *ret_token, struct err *e)
@@ -358,6 +349,6 @@ bool core_attest(struct core *c, const struct wire_fields *f, int64_t now, struc
     if (ok)
         wire_put(answer, TAG_BODY, token);
     else
-        put_details(&x, answer, e);
+        put_details(&x, answer);
     return ok;
 }

@@ -167,7 +167,7 @@ static bool read_creation(struct request *rq, struct creation *ret, struct err *
         return err_set(e, ERR_BAD_REQUEST, "request body", "member 'location' is missing");
     ret->row = (struct store_provider){ .name = rq->steps[2], .subscription = rq->steps[0], .group = rq->steps[1],
                                         .location = arena_str(&rq->a, location), .tags = print_tags(json_member_nocase(j, "tags"), &rq->a),
-                                        .created = clock_now() };
+                                        .created = front_now(rq->front) };
     signers = json_member_nocase(properties, "policySigningCertificates");
     if (signers != NULL && signers->type == JSON_OBJECT)
         ret->signers = signers->raw;

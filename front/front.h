@@ -91,6 +91,9 @@ struct request {
     bool seen;
 };
 
+/* Seconds since 1970, as the core counts them. */
+int64_t front_now(const struct front *f);
+
 const char *request_query(const struct request *rq, const char *name);  /* NULL: absent */
 const char *request_header(const struct request *rq, const char *name); /* NULL: absent */
 
@@ -151,6 +154,8 @@ void handle_arm_links(struct request *rq);
 bool tenant_find(struct request *rq) CHECKED;
 /* Base URL of a provider of this name. */
 const char *tenant_url(const struct front *f, const char *name, struct arena *a);
+/* Whether a host has the form of a provider's host (there may be no such provider). */
+bool tenant_is_provider_host(const struct front *f, struct bytes host);
 /* Head and MAC, or the issuer of the shared provider; for a type also its stored policy. */
 bool tenant_put(struct request *rq, const char *type, struct out *frame, struct err *e) CHECKED;
 
@@ -204,6 +209,7 @@ struct front {
     int64_t rate, tenant_rate;
     struct audit *audit;
     struct metrics *metrics;
+    int64_t clock_offset; /* --dev only: pretended minus real time */
     uint64_t last_id;
     size_t in_flight;
     bool stopping;
@@ -222,7 +228,6 @@ int http_descriptor(const struct http *h); /* readable: call http_run() */
 int http_timeout_ms(const struct http *h); /* -1: none */
 void http_run(struct http *h);
 void http_resume(struct request *rq);
-bool http_reload(struct http *h, struct err *e) CHECKED; /* TLS certificate and key anew */
 void http_stop_accepting(struct http *h);
 void http_close(struct http *h);
 

@@ -2,7 +2,9 @@
  *
  * avouch-front CONFIG-FD LISTENER-FD METRICS-FD METRICS-MEMORY-FD SLOT CORE-WORKERS */
 #include "front/front.h"
+#include "front/tls.h"
 
+#include "codec/stamp.h"
 #include "crypto/hash.h"
 #include "os/io.h"
 #include "os/sandbox.h"
@@ -38,6 +40,25 @@ static bool read_accept(const char *list, uint32_t *ret, struct err *e)
     return true;
 }
 
+int64_t front_now(const struct front *f)
+{
+    return clock_now() + f->clock_offset;
+}
+
+/* Both processes pretend the same time: a token of one must not be old to the other. */
+static bool read_clock(struct front *f, struct err *e)
+{
+    const char *text = f->config.value[CONFIG_dev_clock];
+    int64_t t;
+
+    if (!f->config.dev || text[0] == 0)
+        return true;
+    if (!stamp_parse(bytes_str(text), &t))
+        return err_set(e, ERR_USAGE, "configuration", "'dev.clock' is not a time of the form YYYY-MM-DDThh:mm:ssZ");
+    f->clock_offset = t - clock_now();
+    return true;
+}
+
 static bool read_settings(struct front *f, struct err *e)
 {
     const struct config *c = &f->config;
@@ -45,7 +66,7 @@ static bool read_settings(struct front *f, struct err *e)
 
     f->settings = settings_default();
     f->base_url = c->value[CONFIG_service_base_url];
-    if (!read_accept(c->value[CONFIG_verify_accept], &f->settings.accept_tcb, e)
+    if (!read_clock(f, e) || !read_accept(c->value[CONFIG_verify_accept], &f->settings.accept_tcb, e)
         || !config_number(c, CONFIG_verify_expired_grace, 0, 30 * 86400, &f->settings.expired_grace, e)
         || !config_number(c, CONFIG_verify_evaluation_number, 0, UINT32_MAX, &f->settings.tcb_eval_number, e)
         || !config_yes(c, CONFIG_verify_mix_evaluation_numbers, &mix, e) || !config_yes(c, CONFIG_token_compatible, &compatible, e)
@@ -101,7 +122,7 @@ static void on_signal(struct front *f, int fd, uint64_t *deadline)
     if (read(fd, &s, sizeof(s)) != sizeof(s))
         return;
     if (s.ssi_signo == SIGHUP) {
-        if (http_reload(f->http, &e))
+        if (tls_reload(f, &e))
             log_line("info", "front", "TLS certificate was read anew", "");
         else
             log_error("front", &e);

@@ -184,7 +184,7 @@ enum err_code {
 struct err {
     enum err_code code;
     char what[64]; /* which object: "SGX quote", "policy 4:17" */
-    char why[448]; /* the reason, with the values that decided it */
+    char why[1024]; /* the reason, with the values that decided it */
 };
 
 /* Records the first error and returns false: return err_set(e, ...). A NULL e is allowed. */

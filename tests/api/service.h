@@ -15,10 +15,13 @@ struct service {
     char url[64];        /* https://localhost:PORT */
     char ca[96];
     int port;
+    const char *const *arguments;
 };
 
 /* `config` is INI text without service.listen and service.state; waits until the service says that it is ready. */
 void service_start(struct service *s, const char *config, const char *const *arguments);
+/* After the process ended: the same configuration and state again. */
+void service_restart(struct service *s);
 /* SIGTERM; the exit status of avouchd. */
 int service_stop(struct service *s);
 
@@ -30,6 +33,9 @@ struct answer {
 };
 /* `headers` is a NULL-terminated list of "Name: value", may be NULL. */
 struct answer service_call(struct service *s, const char *method, const char *path, const char *const *headers, struct bytes body);
+/* The same to another host name of the service, which resolves to it. */
+struct answer service_call_host(struct service *s, const char *host, const char *method, const char *path, const char *const *headers,
+                                struct bytes body);
 /* Value of a response header, or NULL; owned by the service's arena. */
 const char *answer_header(struct service *s, const struct answer *a, const char *name);
 /* error.code of a refusal. */
