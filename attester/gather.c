@@ -62,20 +62,16 @@ static bool cut_ima(const struct gather *g, struct gathered *r, struct arena *a,
     struct bytes want = pcr_value(pcr_set_find(&r->pcrs, g->bank), IMA_PCR), all = r->ima;
     struct ima_log log = ima_open(a);
     uint32_t seq = 0;
+    size_t n;
 
     if (all.n == 0 || !ima_add(&log, all, &seq, "IMA list", e))
         return all.n == 0;
-    for (size_t n = log.count; n > 0; n--) {
-        struct digest own, padded;
-
-        log.count = n;
-        own = ima_replay(&log, g->bank, IMA_OWN_HASH);
-        padded = ima_replay(&log, g->bank, IMA_PADDED_SHA1);
-        if (bytes_equal(digest_bytes(&own), want) || bytes_equal(digest_bytes(&padded), want)) {
-            const struct ima_entry *last = &log.list[n - 1];
-            r->ima.n = (size_t)(last->data.p + last->data.n - all.p);
-            return true;
-        }
+    n = ima_prefix(&log, g->bank, IMA_OWN_HASH, want);
+    if (n == 0)
+        n = ima_prefix(&log, g->bank, IMA_PADDED_SHA1, want);
+    if (n > 0) {
+        r->ima.n = (size_t)(log.list[n - 1].data.p + log.list[n - 1].data.n - all.p);
+        return true;
     }
     return err_set(e, ERR_UNAVAILABLE, "IMA list", "no part of it replays to the quoted PCR 10");
 }

@@ -370,6 +370,47 @@ static struct bytes with_boot(struct machine *m, struct bytes log, struct bytes 
     return out_view(&jws);
 }
 
+/* The IMA list of another machine, of which 30 entries were measured before the quote and 12 after it. */
+static void test_ima(void **state)
+{
+    struct bytes log, ima, jws, challenge = LIT("0123456789abcdef");
+    struct gather g = gather_default();
+    struct err e = { .code = ERR_NONE };
+    struct gathered have;
+    struct tpm_request *rq;
+    struct ima_log list;
+    struct machine m;
+    struct claims c;
+    uint32_t seq = 0;
+    char *path;
+
+    (void)state;
+    machine_init(&m);
+    log = test_vector(&m.a, LOG);
+    ima = test_vector(&m.a, "tpm/qemu/shim-grub-sb/ima_binary_runtime_measurements");
+    boot(&m, log);
+    list = ima_open(&m.a);
+    assert_ok(ima_add(&list, ima, &seq, "list", &e), &e);
+    for (size_t i = 0; i < 30; i++) {
+        struct digest d = sha256(list.list[i].data);
+
+        assert_ok(tpmdev_extend(m.tpm, IMA_PCR, tpm_bank(TPM_SHA256), digest_bytes(&d), &e), &e);
+    }
+    path = arena_printf(&m.a, "%s/log", m.folder);
+    assert_ok(file_write(path, log, &e), &e);
+    g.log_path = path;
+    path = arena_printf(&m.a, "%s/ima", m.folder);
+    assert_ok(file_write(path, ima, &e), &e);
+    g.ima_path = path;
+    assert_ok(gather_tpm(m.tpm, &g, challenge, &m.a, &have, &e), &e);
+    assert_ok(request_make(m.tpm, &g, &have, challenge, LIT("context"), &m.a, &jws, &e), &e);
+    gathered_done(m.tpm, &have);
+    assert_ok(verify(&m, jws, challenge, &rq, &c, &e), &e);
+    assert_int_equal(rq->current->state.ima.count, 30);
+    assert_true(bytes_contain(claims_find(&c, "events")->text, LIT("\"FileName\":\"/bin/busybox\"")));
+    machine_done(&m);
+}
+
 static const struct resume {
     const char *name;
     uint8_t boot_counter, resume_counter, transfer;
@@ -496,6 +537,7 @@ int main(void)
         return suite_run("tpm_live", &s);
     }
     suite_add(&s, "attest", test_attest, NULL);
+    suite_add(&s, "IMA list that grew after the quote", test_ima, NULL);
     suite_add(&s, "tampered log", test_tampered_log, NULL);
     suite_add(&s, "PCR extended after the log", test_extended, NULL);
     suite_add(&s, "reboot", test_reboot, NULL);

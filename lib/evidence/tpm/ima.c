@@ -105,26 +105,41 @@ bool ima_add(struct ima_log *log, struct bytes in, uint32_t *seq, const char *wh
     return true;
 }
 
+static void extend(struct digest *pcr, const struct ima_entry *en, const struct tpm_bank *bank, enum ima_mode mode)
+{
+    struct digest d = { .n = bank->size };
+    struct bytes two[2];
+
+    if (en->violation)
+        memset(d.p, 0xff, d.n);
+    else if (mode == IMA_OWN_HASH)
+        d = template_hash(en, bank->hash);
+    else
+        memcpy(d.p, en->digest.p, en->digest.n);
+    two[0] = digest_bytes(pcr);
+    two[1] = digest_bytes(&d);
+    *pcr = hash_parts(bank->hash, two, 2);
+}
+
 struct digest ima_replay(const struct ima_log *log, const struct tpm_bank *bank, enum ima_mode mode)
 {
     struct digest pcr = { .n = bank->size };
 
-    for (size_t i = 0; i < log->count; i++) {
-        const struct ima_entry *en = &log->list[i];
-        struct digest d = { .n = bank->size };
-        struct bytes two[2];
-
-        if (en->violation)
-            memset(d.p, 0xff, d.n);
-        else if (mode == IMA_OWN_HASH)
-            d = template_hash(en, bank->hash);
-        else
-            memcpy(d.p, en->digest.p, en->digest.n);
-        two[0] = digest_bytes(&pcr);
-        two[1] = digest_bytes(&d);
-        pcr = hash_parts(bank->hash, two, 2);
-    }
+    for (size_t i = 0; i < log->count; i++)
+        extend(&pcr, &log->list[i], bank, mode);
     return pcr;
+}
+
+size_t ima_prefix(const struct ima_log *log, const struct tpm_bank *bank, enum ima_mode mode, struct bytes want)
+{
+    struct digest pcr = { .n = bank->size };
+
+    for (size_t i = 0; i < log->count; i++) {
+        extend(&pcr, &log->list[i], bank, mode);
+        if (bytes_equal(digest_bytes(&pcr), want))
+            return i + 1;
+    }
+    return 0;
 }
 
 static bool bank_matches(const struct ima_log *log, const struct pcr_bank *b)

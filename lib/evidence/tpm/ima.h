@@ -33,6 +33,8 @@ enum ima_mode {
     IMA_PADDED_SHA1, /* the SHA-1 template digest, zeros behind it: kernels before 5.8 and missing hashes */
 };
 struct digest ima_replay(const struct ima_log *log, const struct tpm_bank *bank, enum ima_mode mode);
+/* How many entries from the start replay to this value of PCR 10; 0: no number of them. */
+size_t ima_prefix(const struct ima_log *log, const struct tpm_bank *bank, enum ima_mode mode, struct bytes want);
 
 /* PCR 10 of every verified bank must be what the list replays to. */
 bool ima_check(const struct ima_log *log, const struct pcr_set *verified, bool allow_sha1, const char *what,
