@@ -42,9 +42,16 @@ void http_close(void);
  * try is sensible, 0: it is not. */
 enum outcome exchange_attest(const struct options *o, struct arena *a, struct bytes *ret_token, long *ret_retry,
                              struct err *e);
-/* That the report is signed by a key of the service's JWKS, issued by it, and for our request key. */
-bool report_check(struct bytes token, struct bytes jwks, const char *issuer, struct bytes request_public, int64_t now,
-                  struct arena *a, struct err *e) CHECKED;
+/* What a report must say: who issued it, for which key, with which data of the relying party. */
+struct report_wish {
+    const char *issuer;
+    struct bytes request_public;
+    struct bytes rp_data; /* empty: none was sent */
+    int64_t now;
+};
+/* That the report is signed by a key of the service's JWKS and says that. */
+bool report_check(struct bytes token, struct bytes jwks, const struct report_wish *w, struct arena *a,
+                  struct err *e) CHECKED;
 
 /* -- enroll.c, offline.c -- */
 enum outcome command_enroll(const struct options *o, struct arena *a, struct err *e);

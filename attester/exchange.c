@@ -135,22 +135,24 @@ static bool same_key(const struct json *jwk, struct bytes public)
     return ok;
 }
 
-static bool check_members(const struct json *c, const char *issuer, struct bytes public, int64_t now, struct err *e)
+static bool check_members(const struct json *c, const struct report_wish *w, struct arena *a, struct err *e)
 {
-    struct bytes iss;
+    struct bytes iss, rp_data;
     int64_t exp = 0, nbf = 0;
 
-    if (!json_string(json_member(c, "iss"), &iss) || !bytes_is(iss, issuer))
+    if (!json_string(json_member(c, "iss"), &iss) || !bytes_is(iss, w->issuer))
         return bad(e, "names another issuer than the service that was asked");
-    if (!json_int(json_member(c, "exp"), &exp) || !json_int(json_member(c, "nbf"), &nbf) || now > exp || now < nbf)
+    if (!json_int(json_member(c, "exp"), &exp) || !json_int(json_member(c, "nbf"), &nbf) || w->now > exp || w->now < nbf)
         return bad(e, "is not valid now");
-    if (!same_key(json_member(json_member(c, "cnf"), "jwk"), public))
+    if (!same_key(json_member(json_member(c, "cnf"), "jwk"), w->request_public))
         return bad(e, "is for another key than the one that signed the request");
+    if (w->rp_data.n > 0 && (!json_string(json_member(c, "rp_data"), &rp_data)
+                             || !bytes_equal(rp_data, b64url_encode(a, w->rp_data))))
+        return bad(e, "does not carry the relying party's data");
     return true;
 }
 
-bool report_check(struct bytes token, struct bytes jwks, const char *issuer, struct bytes request_public, int64_t now,
-                  struct arena *a, struct err *e)
+bool report_check(struct bytes token, struct bytes jwks, const struct report_wish *w, struct arena *a, struct err *e)
 {
     struct bytes part[3] = { { NULL, 0 } }, payload;
     const struct json *c;
@@ -164,7 +166,7 @@ bool report_check(struct bytes token, struct bytes jwks, const char *issuer, str
     if (n != 3 || from != token.n + 1)
         return bad(e, "is no compact JWS");
     return verify_token(part, token, jwks, a, e) && b64_decode(part[1], B64_URL_STRICT, "report", a, &payload, e)
-        && json_parse(payload, DEPTH, "report", a, &c, e) && check_members(c, issuer, request_public, now, e);
+        && json_parse(payload, DEPTH, "report", a, &c, e) && check_members(c, w, a, e);
 }
 
 /* -- the walk -- */
@@ -175,6 +177,7 @@ static enum outcome send_request(const struct options *o, struct tpmdev *t, cons
     struct gathered have = { .log = { NULL, 0 } };
     struct bytes challenge, text, context, jws;
     struct http_answer keys = { .status = 0 };
+    struct report_wish wish;
     const struct json *payload;
     enum outcome r;
 
@@ -199,8 +202,9 @@ static enum outcome send_request(const struct options *o, struct tpmdev *t, cons
     }
     if (!http_call(o, "/certs", (struct bytes){ NULL, 0 }, a, &keys, e) || keys.status != 200)
         return OUTCOME_NETWORK;
-    return report_check(*ret_token, keys.body, o->url, have.request_key.public, (int64_t)time(NULL), a, e) ? OUTCOME_OK
-                                                                                                          : OUTCOME_REFUSED;
+    wish = (struct report_wish){ .issuer = o->url, .request_public = have.request_key.public,
+                                 .rp_data = o->gather.rp_data, .now = (int64_t)time(NULL) };
+    return report_check(*ret_token, keys.body, &wish, a, e) ? OUTCOME_OK : OUTCOME_REFUSED;
 }
 
 enum outcome exchange_attest(const struct options *o, struct arena *a, struct bytes *ret_token, long *ret_retry,

@@ -43,7 +43,7 @@ static struct curl_slist *headers(const struct options *o, struct arena *a, stru
 static void set_options(CURL *c, const struct options *o, const char *url, struct bytes body, struct out *answer)
 {
     curl_easy_setopt(c, CURLOPT_URL, url);
-    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https,http");
+    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https");
     curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
     curl_easy_setopt(c, CURLOPT_TIMEOUT, (long)TOTAL_SECONDS);
