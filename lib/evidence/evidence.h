@@ -31,7 +31,8 @@ struct evidence_input {
     struct bytes nonce;    /* of the sender; empty: none */
     /* Protocols of two messages (TPM): the challenge from the opened context, never from the sender. */
     struct bytes challenge;
-    bool without_challenge; /* tools that look at one message: take the nonce, or tell that nothing is fresh */
+    bool sealed;  /* Azure guests: the caller seals the token with azureguest_seal(), which replaces a nonce */
+    bool offline; /* tools that look at one message and issue nothing: neither is needed */
 };
 
 /* Trust anchors that configuration adds: certificates, matched by subject name and public key. */

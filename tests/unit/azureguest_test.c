@@ -77,7 +77,7 @@ static void load(struct fixture *f, const char *name)
 
 static bool run(struct fixture *f, struct bytes info, struct claims *c, struct err *e)
 {
-    const struct evidence_input in = { .evidence = info };
+    const struct evidence_input in = { .evidence = info, .sealed = true };
 
     e->code = ERR_NONE;
     *c = claims_open(&f->a);
@@ -151,6 +151,24 @@ static void test_uncovered(void **state)
     assert_true((rq->state.removed >> 8 & 3) == 3);
     assert_int_equal(tpm_kernel_command_line(&rq->state, &f.a).n, 0);
     assert_false(bytes_contain(tpm_events_json(&rq->state, &f.a), LIT("\"PcrIndex\":8")));
+    arena_done(&f.a);
+}
+
+/* A caller that does not promise to seal gets no claims. */
+static void test_unsealed(void **state)
+{
+    struct evidence_input in = { .offline = false };
+    struct err e = { .code = ERR_NONE };
+    struct fixture f;
+    struct claims c;
+
+    (void)state;
+    load(&f, "linux-trustedlaunch");
+    in.evidence = f.info;
+    c = claims_open(&f.a);
+    assert_false(evidence_verify(&evidence_azureguest, &in, &f.env, &c, NULL, &e));
+    assert_refused(&e, ERR_INTERNAL, "would leave unsealed");
+    assert_int_equal(c.count, 0);
     arena_done(&f.a);
 }
 
@@ -442,6 +460,7 @@ int main(void)
     }
     suite_add(&s, "PCRs that are not quoted", test_uncovered, NULL);
     suite_add(&s, "decoded request", test_decoded, NULL);
+    suite_add(&s, "unsealed", test_unsealed, NULL);
     suite_add(&s, "quote and certification exchanged", test_swapped, NULL);
     suite_add(&s, "real Windows machine", test_real_windows, NULL);
     suite_add(&s, "SEV-SNP below", test_isolation, NULL);

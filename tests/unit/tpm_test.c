@@ -791,7 +791,7 @@ static void test_kind(void **state)
     in.challenge = x.challenge;
     assert_ok(evidence_verify(kind, &in, &x.env, &c, NULL, &e), &e);
     in.challenge.n = 0;
-    in.without_challenge = true;
+    in.offline = true;
     assert_ok(evidence_verify(kind, &in, &x.env, &c, NULL, &e), &e);
     in.nonce.n = 0;
     assert_ok(evidence_verify(kind, &in, &x.env, &c, NULL, &e), &e);

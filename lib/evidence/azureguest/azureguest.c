@@ -188,6 +188,8 @@ static bool guest_bound(void *ev, const struct evidence_input *in, const struct 
 {
     (void)ev;
     (void)env;
+    if (!in->sealed && !in->offline) /* a replayed request must yield nothing that is readable elsewhere */
+        return err_set(e, ERR_INTERNAL, "AzureGuest request", "its token would leave unsealed");
     if (in->runtime.present || in->init.present)
         return err_set(e, ERR_NOT_BOUND, "AzureGuest request", "carries no runtime or init-time data of its own");
     return true;

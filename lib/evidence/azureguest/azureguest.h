@@ -57,7 +57,9 @@ struct guest_request {
 
 extern const struct evidence_kind evidence_azureguest;
 
-/* The text of the answer's member token: the JWT under a fresh AES-256-GCM key, and that key under the
+/* in->sealed must be set: whoever takes the claims seals the token with one of the functions below.
+ *
+ * The text of the answer's member token: the JWT under a fresh AES-256-GCM key, and that key under the
  * ephemeral key of the request. `random` is fresh. Only for a verified request. */
 bool azureguest_seal(const struct guest_request *rq, struct bytes jwt, const uint8_t random[GUEST_SEAL_RANDOM],
                      struct arena *a, struct bytes *ret, struct err *e) CHECKED;

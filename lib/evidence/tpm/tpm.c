@@ -362,7 +362,7 @@ static bool kind_bound(void *ev, const struct evidence_input *in, const struct v
         return err_set(e, ERR_NOT_BOUND, "TPM request", "carries no runtime or init-time data");
     if (in->challenge.n > 0)
         return check_bytes(env->checks, &rule_fresh, in->challenge, rq->challenge, e);
-    if (!in->without_challenge) /* a service that did not open the context must not issue anything */
+    if (!in->offline) /* a service that did not open the context must not issue anything */
         return err_set(e, ERR_NONCE, "TPM request", "no challenge of ours is known for it");
     if (in->nonce.n > 0)
         return check_bytes(env->checks, &rule_fresh, in->nonce, rq->challenge, e);

@@ -142,7 +142,7 @@ bool tpm_replay_use(struct tpm_replay *r, const uint8_t challenge[TPM_CHALLENGE_
                     struct err *e) CHECKED;
 
 /* The row of the table of kinds. in->challenge must be the one that tpm_context_open() gave: without it the
- * request is refused. Tools that look at one message set in->without_challenge: then in->nonce is compared,
+ * request is refused. Tools that look at one message set in->offline: then in->nonce is compared,
  * or, where that is empty too, the check of freshness is recorded as skipped. */
 extern const struct evidence_kind evidence_tpm;
 
