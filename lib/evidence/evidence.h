@@ -29,6 +29,7 @@ struct evidence_input {
     struct attached runtime;
     struct attached init;
     struct bytes nonce;    /* of the sender; empty: none */
+    struct bytes issuer;   /* base URL of the provider; names of custom claims begin with it */
     /* Protocols of two messages (TPM): the challenge from the opened context, never from the sender. */
     struct bytes challenge;
     bool sealed;  /* Azure guests: the caller seals the token with azureguest_seal(), which replaces a nonce */
@@ -134,6 +135,11 @@ const struct evidence_kind *const *evidence_kinds(size_t *ret_count);
 bool evidence_verify(const struct evidence_kind *kind, const struct evidence_input *in,
                      const struct verify_env *env, struct claims *ret_claims, const char **ret_status,
                      struct err *e) CHECKED;
+
+/* The same; the parsed evidence stays with the caller (in the arena of env). */
+bool evidence_verify_keep(const struct evidence_kind *kind, const struct evidence_input *in,
+                          const struct verify_env *env, struct claims *ret_claims, const char **ret_status,
+                          void **ret_ev, struct err *e) CHECKED;
 
 /* Claims x-ms-runtime and x-ms-inittime for JSON data (claims.md 1.3); refuses JSON that is no object.
  * One NUL behind the text is part of the hash but not of the JSON. */

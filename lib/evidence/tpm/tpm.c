@@ -373,10 +373,7 @@ static bool kind_bound(void *ev, const struct evidence_input *in, const struct v
 static bool kind_claims(const void *ev, const struct evidence_input *in, const struct verify_env *env,
                         struct claims *ret, struct err *e)
 {
-    static const struct bytes no_issuer;
-
-    (void)in;
-    return tpm_request_claims(ev, no_issuer, env, ret, e);
+    return tpm_request_claims(ev, in->issuer, env, ret, e);
 }
 
 const struct evidence_kind evidence_tpm = {
