@@ -1,5 +1,4 @@
 /* eventlog_cmd.c: see eventlog_cmd.h. */
-#include "cli/eventlog_cmd.h"
 
 #include "codec/hex.h"
 #include "codec/json.h"

@@ -1,7 +1,6 @@
 /* eventlog_cmd_test.c: avouch eventlog, as its caller sees it: exit status and output. */
 #include "testing.h"
 
-#include "cli/eventlog_cmd.h"
 #include "codec/json.h"
 
 #include <fcntl.h>
