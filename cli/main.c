@@ -10,6 +10,7 @@ static const struct command {
 } commands[] = {
     { "verify", cmd_verify, "verify evidence and show every check that was made" },
     { "explain", cmd_explain, "print any evidence field by field" },
+    { "eventlog", cmd_eventlog, "read a boot log: events, PCRs, what differs" },
     { "attest", cmd_attest, "send evidence to a service and print the token" },
     { "token", cmd_token, "decode or verify a token" },
     { "policy", cmd_policy, "check, evaluate, format, hash, wrap, sign, compare policies" },

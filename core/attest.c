@@ -1,35 +1,12 @@
 /* attest.c: the corridor: evidence in, token out. */
-#include "core/provider.h"
+#include "core/attestation.h"
 
 #include "codec/b64.h"
 #include "codec/hex.h"
 #include "jose/policy_jws.h"
-#include "policy/policy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-/* Everything of one attestation, in the order in which it comes to be. */
-struct attestation {
-    struct core *core;
-    const struct wire_fields *f;
-    struct arena *a;
-    int64_t now;
-    const struct evidence_kind *kind;
-    const char *issuer;
-    struct evidence_input in;
-    struct settings settings;
-    struct collateral collateral;
-    enum sig_alg alg;
-    struct bytes policy_text, policy_signer;
-    bool draft, explain_full;
-    const struct policy *policy;
-    struct bytes policy_hash;
-    const char *status;
-    struct claims found;
-    struct policy_result issued;
-    struct policy_trace trace;
-};
 
 static void read_attached(const struct wire_fields *f, enum wire_tag data, enum wire_tag json, struct attached *ret)
 {
@@ -60,7 +37,12 @@ static bool read_request(struct attestation *x, struct err *e)
     x->settings.extra_claims = (flags & WIRE_COMPATIBLE) == 0;
     x->explain_full = (flags & WIRE_EXPLAIN_FULL) != 0;
     x->alg = SIG_RS256;
-    return !wire_find(x->f, TAG_ALG, &alg) || token_alg(alg, &x->alg, e);
+    if ((wire_find(x->f, TAG_ALG, &alg) && !token_alg(alg, &x->alg, e))
+        || !provider_read(x->core, x->f, bytes_str(x->kind->name), x->a, &x->provider, e))
+        return false;
+    x->issuer = arena_str(x->a, x->provider.issuer);
+    x->in.issuer = x->provider.issuer;
+    return true;
 }
 
 /* -- collateral as it arrives: recognised and digested once, found again by its bytes -- */
@@ -225,16 +207,13 @@ static bool draft_policy(struct attestation *x, struct err *e)
 
 static bool find_policy(struct attestation *x, struct err *e)
 {
-    struct provider p;
+    const struct provider *p = &x->provider;
 
-    if (!provider_read(x->core, x->f, bytes_str(x->kind->name), x->a, &p, e))
-        return false;
-    x->issuer = arena_str(x->a, p.issuer);
     x->draft = wire_find(x->f, TAG_DRAFT_POLICY, &x->policy_text);
     if (x->draft)
         return draft_policy(x, e);
-    if (p.has_policy)
-        return own_policy(x, &p, e);
+    if (p->has_policy)
+        return own_policy(x, p, e);
     if (!policy_default(bytes_str(x->kind->name), &x->policy_text) || x->policy_text.n == 0)
         return err_set(e, ERR_INVALID_OPERATION, "policy", "A %s attestation policy has not been set on the attestation provider.",
                        x->kind->name);
@@ -302,17 +281,20 @@ static bool evaluate(struct attestation *x, struct err *e)
 
 static bool write_token(struct attestation *x, struct bytes *ret, struct err *e)
 {
+    struct token_form form = protocol_token_form(x);
     struct jobj body = jobj_open(x->a);
     uint8_t jti[32];
+    struct bytes token;
 
     random_bytes(jti, sizeof(jti));
     jobj_text(&body, "iss", x->issuer);
     jobj_int(&body, "iat", x->now);
-    jobj_int(&body, "nbf", x->now);
-    jobj_int(&body, "exp", x->now + wire_u32(x->f, TAG_LIFETIME, 28800));
-    jobj_hex(&body, "jti", BYTES(jti));
+    jobj_int(&body, "nbf", form.not_before);
+    jobj_int(&body, "exp", form.expires);
+    jobj_hex(&body, "jti", bytes_of(jti, form.jti_size));
     return policy_token_members(x->policy, &x->found, &x->issued, &body, e)
-        && token_sign(x->core, x->issuer, x->alg, x->draft, jobj_print(&body, true), x->a, ret, e);
+        && token_sign(x->core, x->issuer, x->alg, x->draft, &form, jobj_print(&body, true), x->a, &token, e)
+        && protocol_answer(x, token, ret, e);
 }
 
 /* The message names the rule that decided, without values of claims. The trace is for who wrote the draft,
@@ -327,13 +309,19 @@ static bool run(struct attestation *x, struct bytes *ret_token, struct err *e)
 {
     struct verify_env env;
 
-    if (!read_request(x, e) || !read_policy(x, e) || !read_collateral(x, e))
+    if (!read_request(x, e) || !protocol_begin(x, e))
+        return false;
+    if (x->answered) {
+        *ret_token = x->answer;
+        return true;
+    }
+    if (!read_policy(x, e) || !read_collateral(x, e))
         return false;
     env = (struct verify_env){ .now = x->now, .trust = &x->core->trust, .collateral = &x->collateral, .settings = &x->settings,
                                .memo = x->core->memo, .a = x->a };
     x->found = claims_open(x->a);
     common_claims(x);
-    return evidence_verify(x->kind, &x->in, &env, &x->found, &x->status, e) && evaluate(x, e) && write_token(x, ret_token, e);
+    return evidence_verify_keep(x->kind, &x->in, &env, &x->found, &x->status, &x->evidence, e) && evaluate(x, e) && write_token(x, ret_token, e);
 }
 
 bool core_attest(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e)

@@ -115,6 +115,8 @@ bool core_replied_error(struct request *rq, const struct wire_fields *f);
 
 /* Finds the route and calls its handler, or replies 404 / 405 / 400. */
 void route(struct request *rq);
+/* Each row on standard output, for the test of the OpenAPI document. */
+void routes_print(void);
 
 /* -- handlers; each replies or asks the core -- */
 
@@ -122,6 +124,7 @@ void handle_attest(struct request *rq);
 void handle_certs(struct request *rq);
 void handle_metadata(struct request *rq);
 void handle_health(struct request *rq);
+void handle_openapi(struct request *rq);
 
 void handle_policy_get(struct request *rq);
 void handle_policy_put(struct request *rq);

@@ -173,6 +173,10 @@ int main(int argc, char **argv)
     sigset_t set;
     int signals;
 
+    if (argc == 2 && strcmp(argv[1], "--routes") == 0) {
+        routes_print();
+        return 0;
+    }
     if (argc != 7) {
         fputs("avouch-front is started by avouchd\n", stderr);
         return 2;

@@ -34,4 +34,8 @@ report "OpenSSL in lib/crypto, core keys, os/tls and the policy signer of the to
 report "no sleeping" "$(echo "$files" | xargs grep -nE '\b(sleep|usleep|nanosleep)\(')"
 report "secrets are compared in constant time" "$(grep -nE 'memcmp\([^)]*(mac|secret|tag|key)' core/*.c front/*.c | grep -vE 'public')"
 report "no machine's paths" "$(git ls-files | grep -vE '^tests/layout.sh$' | xargs grep -nIE '/home/|/work/|/Users/' 2>/dev/null)"
+report "avouchd.conf.5 is the table of keys" "$(tools/man-conf.sh os/config.h | diff - man/avouchd.conf.5)"
+if command -v mandoc >/dev/null; then
+    report "manual pages are clean" "$(for page in man/*; do mandoc -T lint -W warning "$page"; done)"
+fi
 echo "1..$n"

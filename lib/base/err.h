@@ -75,8 +75,8 @@
     X(HCL_VERSION,                 400, "InvalidParameter",       "send an HCL report of version 1 or 2")             \
     X(HCL_REPORT_TYPE,             400, "InvalidParameter",       "send the evidence to the path of its own type")    \
     X(HCL_HASH,                    400, "InvalidParameter",       "read the HCL report anew; its runtime data are not the report's") \
-    X(AK_MISSING,                  400, "InvalidParameter",       "send runtime data that name the key HCLAkPub")     \
-    X(AK_KEY,                      400, "InvalidParameter",       "use an RSA attestation key of 2048 bits or more")  \
+    X(AK_MISSING,                  400, "InvalidParameter",       "send the attestation key: its certificate, or runtime data that name HCLAkPub") \
+    X(AK_KEY,                      400, "InvalidParameter",       "attest with a restricted signing key that was made in the TPM, RSA of 2048 bits or more") \
     X(AK_MISMATCH,                 400, "InvalidParameter",       "quote with the attestation key that the paravisor reports") \
     X(COSE_FORMAT,                 400, "InvalidParameter",       "send the endorsement exactly as published")        \
     X(COSE_ALG,                    400, "InvalidParameter",       "send an endorsement signed with an algorithm that the manual lists") \
@@ -92,6 +92,49 @@
     X(PLATFORM_REFUSED,            400, "InvalidParameter",       "update or reconfigure the platform as the message says") \
     X(NOT_BOUND,                   400, "InvalidParameter",       "put the SHA-256 of these data into the evidence before it is made") \
     X(NONCE,                       400, "InvalidParameter",       "ask for a fresh challenge and use it once")        \
+    X(TPM_MESSAGE,                 400, "InvalidParameter",       "send {\"payload\":{\"type\":\"aikcert\"}} or {\"payload\":{\"request\":\"<JWS>\"}} in base64url") \
+    X(JWS_FORMAT,                  400, "InvalidOperation",       "send the attestation request as a compact JWS with the members that the manual lists") \
+    X(JWS_ALG,                     400, "InvalidOperation",       "sign the attestation request with PS256 and send no kid, jwk, x5c or crit") \
+    X(JWS_SIGNATURE,               400, "InvalidParameter",       "sign the request with the key that it names") \
+    X(CONTEXT_INVALID,             400, "InvalidParameter",       "send the service_context of the challenge unchanged, to the provider that made it") \
+    X(CONTEXT_EXPIRED,             400, "InvalidParameter",       "ask for a fresh challenge and answer it sooner") \
+    X(CHALLENGE_MISMATCH,          400, "InvalidParameter",       "send the challenge that came with this service_context") \
+    X(CHALLENGE_USED,              400, "InvalidParameter",       "ask for a fresh challenge; each may be answered once") \
+    X(JWK_FORMAT,                  400, "InvalidParameter",       "send an RSA key of 2048 to 4096 bits, or an EC key where the manual allows one") \
+    X(AK_CERT_FORMAT,              400, "InvalidParameter",       "send the attestation key's certificate as DER") \
+    X(AK_CERT_MISMATCH,            400, "InvalidParameter",       "send the certificate of the key that made the quote") \
+    X(AK_CERT_CHAIN,               400, "InvalidParameter",       "use an attestation key whose certificate chains to a trusted root") \
+    X(QUOTE_FORMAT,                400, "InvalidParameter",       "send the TPM's quote exactly as it came out of the TPM") \
+    X(QUOTE_ALG,                   400, "InvalidParameter",       "quote with RSASSA, RSAPSS or ECDSA and SHA-256 or stronger") \
+    X(QUOTE_NONCE,                 400, "InvalidParameter",       "make the quote for this challenge and this key, as the manual describes") \
+    X(QUOTE_SELECTION,             400, "InvalidParameter",       "quote PCRs 0 to 23 of known banks, each bank once") \
+    X(QUOTE_PCR_VALUES,            400, "InvalidParameter",       "send exactly the values of the quoted PCRs") \
+    X(QUOTE_PCR_DIGEST,            400, "InvalidParameter",       "read the PCRs again until they agree with the quote") \
+    X(TPM_VERSION,                 400, "InvalidParameter",       "use a TPM 2.0; quotes of a TPM 1.2 rest on SHA-1 alone") \
+    X(CLAIM_BLOB,                  400, "InvalidParameter",       "send the claim as the platform crypto provider made it") \
+    X(KEY_BINDING,                 400, "InvalidParameter",       "bind the request key by tpm_quote or tpm_certify") \
+    X(CERTIFY_FORMAT,              400, "InvalidParameter",       "send the certification exactly as it came out of the TPM") \
+    X(CERTIFY_SIGNATURE,           400, "InvalidParameter",       "certify the key with the attestation key of this request") \
+    X(CERTIFY_NONCE,               400, "InvalidParameter",       "certify the key for this challenge") \
+    X(CERTIFY_NAME,                400, "InvalidParameter",       "send the public area of the key that was certified") \
+    X(CERTIFY_KEY,                 400, "InvalidParameter",       "send the same key as JWK and as public area") \
+    X(CERTIFY_ATTRIBUTES,          400, "InvalidParameter",       "certify a key that was made in the TPM and cannot leave it") \
+    X(OTHER_KEYS,                  400, "InvalidParameter",       "send at most two other keys") \
+    X(BOOT_ATTESTATION,            400, "InvalidParameter",       "send the boot attestation of the same cold boot and the same TPM") \
+    X(LOG_FORMAT,                  400, "InvalidParameter",       "send the event log exactly as the platform keeps it") \
+    X(LOG_BANK,                    400, "InvalidParameter",       "quote a PCR bank that the event log has, SHA-256 or stronger") \
+    X(LOG_MISMATCH,                400, "InvalidParameter",       "send the complete event log of this boot") \
+    X(IMA_FORMAT,                  400, "InvalidParameter",       "send the binary IMA log, cut behind a whole entry") \
+    X(IMA_PCR10,                   400, "InvalidParameter",       "quote PCR 10 when an IMA log is sent") \
+    X(IMA_MISMATCH,                400, "InvalidParameter",       "cut the IMA log to the entries that the quote covers") \
+    X(VBS_FORMAT,                  400, "InvalidParameter",       "send the enclave report exactly as the system made it") \
+    X(VBS_SCHEME,                  400, "InvalidParameter",       "send a report of version 1 signed with RSA-PSS and SHA-256") \
+    X(VBS_KEY,                     400, "InvalidParameter",       "attest on a system whose boot log has the enclave report signing key, and quote PCR 12") \
+    X(VBS_SIGNATURE,               400, "InvalidParameter",       "send a report that was made since this boot") \
+    X(VBS_ENCLAVE_DATA,            400, "InvalidParameter",       "put the SHA-512 of report_signed, as sent, into the enclave data") \
+    X(CUSTOM_CLAIM,                400, "InvalidParameter",       "send custom claims whose values fit their types") \
+    X(ENC_KEY,                     400, "InvalidParameter",       "make the ephemeral key in this TPM, sealed to the quoted PCRs") \
+    X(LIMIT,                       400, "InvalidParameter",       "send less; the limit is in the message") \
     X(BAD_REQUEST,                 400, "InvalidParameter",       "see the API description for the members of this request") \
     X(BAD_API_VERSION,             400, "InvalidParameter",       "add ?api-version=2022-08-01")                      \
     X(POLICY_SYNTAX,               400, "PolicyParsingError",     "correct the policy at the place shown")            \

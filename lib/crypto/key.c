@@ -56,6 +56,9 @@ static const struct {
     [SIG_PS256] = { "PS256", true, true, KEY_RSA, HASH_SHA256 },
     [SIG_PS384] = { "PS384", true, true, KEY_RSA, HASH_SHA384 },
     [SIG_PS512] = { "PS512", true, true, KEY_RSA, HASH_SHA512 },
+    [SIG_PS256_ANY_SALT] = { "PS256 of any salt", true, true, KEY_RSA, HASH_SHA256 },
+    [SIG_PS384_ANY_SALT] = { "PS384 of any salt", true, true, KEY_RSA, HASH_SHA384 },
+    [SIG_PS512_ANY_SALT] = { "PS512 of any salt", true, true, KEY_RSA, HASH_SHA512 },
 };
 
 /* A key of each curve, made once: copying it and setting another point is four times as fast as building one. */
@@ -365,6 +368,11 @@ static const EVP_MD *md_of(enum hash_alg alg)
     }
 }
 
+static bool any_salt(enum sig_alg alg)
+{
+    return alg == SIG_PS256_ANY_SALT || alg == SIG_PS384_ANY_SALT || alg == SIG_PS512_ANY_SALT;
+}
+
 static bool prepare(struct key *k, enum sig_alg alg)
 {
     const EVP_MD *md = md_of(algs[alg].hash);
@@ -382,7 +390,8 @@ static bool prepare(struct key *k, enum sig_alg alg)
         goto failed;
     if (algs[alg].pss
         && (EVP_PKEY_CTX_set_rsa_mgf1_md(k->verify, md) != 1
-            || EVP_PKEY_CTX_set_rsa_pss_saltlen(k->verify, RSA_PSS_SALTLEN_DIGEST) != 1))
+            || EVP_PKEY_CTX_set_rsa_pss_saltlen(k->verify, any_salt(alg) ? RSA_PSS_SALTLEN_AUTO
+                                                                             : RSA_PSS_SALTLEN_DIGEST) != 1))
         goto failed;
     return true;
 failed:

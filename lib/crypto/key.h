@@ -21,6 +21,9 @@ enum sig_alg {
     SIG_PS256, /* RSASSA-PSS, MGF1 with the same hash, salt as long as the hash */
     SIG_PS384,
     SIG_PS512,
+    SIG_PS256_ANY_SALT, /* TPMs differ in the salt length of RSAPSS (TPM 2.0 Part 1, B.7): only for them */
+    SIG_PS384_ANY_SALT,
+    SIG_PS512_ANY_SALT,
 };
 
 enum sig_form {

@@ -47,9 +47,9 @@ struct settings settings_default(void)
     };
 }
 
-bool evidence_verify(const struct evidence_kind *kind, const struct evidence_input *in,
-                     const struct verify_env *env, struct claims *ret_claims, const char **ret_status,
-                     struct err *e)
+bool evidence_verify_keep(const struct evidence_kind *kind, const struct evidence_input *in,
+                          const struct verify_env *env, struct claims *ret_claims, const char **ret_status,
+                          void **ret_ev, struct err *e)
 {
     void *ev = NULL;
     bool ok;
@@ -61,11 +61,21 @@ bool evidence_verify(const struct evidence_kind *kind, const struct evidence_inp
         return false;
     ok = kind->verify(ev, env, e) && kind->bound(ev, in, env, e)
         && kind->claims(ev, in, env, ret_claims, e) && attached_claims(in, ret_claims, e);
+    *ret_ev = ev;
     if (ret_status != NULL)
         *ret_status = kind->status == NULL ? NULL : kind->status(ev);
     if (ok && (ret_claims->failed || env->a->failed))
         return err_memory(e, kind->name);
     return ok;
+}
+
+bool evidence_verify(const struct evidence_kind *kind, const struct evidence_input *in,
+                     const struct verify_env *env, struct claims *ret_claims, const char **ret_status,
+                     struct err *e)
+{
+    void *ev;
+
+    return evidence_verify_keep(kind, in, env, ret_claims, ret_status, &ev, e);
 }
 
 static bool add_attached(const struct attached *d, const char *member, const char *claim, struct claims *ret,

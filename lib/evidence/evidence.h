@@ -28,7 +28,12 @@ struct evidence_input {
     struct bytes evidence; /* the decoded evidence member */
     struct attached runtime;
     struct attached init;
-    struct bytes nonce;    /* empty: none */
+    struct bytes nonce;    /* of the sender; empty: none */
+    struct bytes issuer;   /* base URL of the provider; names of custom claims begin with it */
+    /* Protocols of two messages (TPM): the challenge from the opened context, never from the sender. */
+    struct bytes challenge;
+    bool sealed;  /* Azure guests: the caller seals the token with azureguest_seal(), which replaces a nonce */
+    bool offline; /* tools that look at one message and issue nothing: neither is needed */
 };
 
 /* Trust anchors that configuration adds: certificates, matched by subject name and public key. */
@@ -84,11 +89,13 @@ struct settings {
     struct bytes tcb_identifier;  /* the baseline by the name that the policy gave it: "azuredefault" */
     bool mix_eval_numbers;        /* TCB info and QE identity of different numbers */
     bool extra_claims;            /* the service's own claims in tokens, beside the recorded ones */
-    uint32_t required_pcr_mask;   /* TPM */
-    bool require_valid_aik_cert;  /* TPM */
+    uint32_t required_pcr_mask;   /* TPM: bit i, PCR i must be quoted; default all 24, unless the policy says otherwise */
+    bool require_valid_aik_cert;  /* TPM: else the claim aikValidated tells and the policy decides; default yes, likewise */
     bool allow_snp_v1;            /* SEV-SNP report version 1 */
+    bool allow_sha1_quotes;       /* TPM: RSASSA with SHA-1, and logs that only the SHA-1 bank covers */
     struct snp_settings snp;
     const struct tdx_profiles *tdx_profiles; /* NULL: the built-in list */
+    const struct guest_settings *guest; /* Azure guests: Secure Boot lists; NULL: the built-in ones */
 };
 struct settings settings_default(void);
 
@@ -128,6 +135,11 @@ const struct evidence_kind *const *evidence_kinds(size_t *ret_count);
 bool evidence_verify(const struct evidence_kind *kind, const struct evidence_input *in,
                      const struct verify_env *env, struct claims *ret_claims, const char **ret_status,
                      struct err *e) CHECKED;
+
+/* The same; the parsed evidence stays with the caller (in the arena of env). */
+bool evidence_verify_keep(const struct evidence_kind *kind, const struct evidence_input *in,
+                          const struct verify_env *env, struct claims *ret_claims, const char **ret_status,
+                          void **ret_ev, struct err *e) CHECKED;
 
 /* Claims x-ms-runtime and x-ms-inittime for JSON data (claims.md 1.3); refuses JSON that is no object.
  * One NUL behind the text is part of the hash but not of the JSON. */
