@@ -82,6 +82,8 @@ struct request {
     bool suspended;
     /* while the core works on it */
     uint64_t core_id;
+    struct bytes core_frame; /* kept until the answer is there, for another worker */
+    bool core_handed_over;
     void (*on_answer)(struct request *rq, const struct wire_fields *f);
     struct request *next;   /* list of those that wait */
     /* of the HTTP side */
