@@ -33,8 +33,7 @@ static bool read_request(struct attestation *x, struct err *e)
     x->settings.accept_tcb = wire_u32(x->f, TAG_ACCEPT, x->settings.accept_tcb);
     x->settings.tcb_eval_number = wire_u32(x->f, TAG_EVAL_NUMBER, 0);
     x->settings.expired_grace = wire_u32(x->f, TAG_GRACE, 0);
-    x->settings.mix_eval_numbers = (flags & WIRE_MIX_EVAL_NUMBERS) != 0;
-    x->settings.extra_claims = (flags & WIRE_COMPATIBLE) == 0;
+    settings_apply(&x->settings, wire_u32(x->f, TAG_SETTINGS, 0));
     x->explain_full = (flags & WIRE_EXPLAIN_FULL) != 0;
     x->alg = SIG_RS256;
     if ((wire_find(x->f, TAG_ALG, &alg) && !token_alg(alg, &x->alg, e))

@@ -188,6 +188,7 @@ void handle_attest(struct request *rq)
     wire_put_u32(&frame, TAG_EVAL_NUMBER, (uint32_t)f->settings.tcb_eval_number);
     wire_put_u32(&frame, TAG_GRACE, (uint32_t)f->settings.expired_grace);
     wire_put_u32(&frame, TAG_FLAGS, f->wire_flags);
+    wire_put_u32(&frame, TAG_SETTINGS, f->setting_bits);
     front_attach_collateral(f, &needs, &frame);
     core_ask(rq, &frame, id, on_answer);
 }

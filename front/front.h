@@ -199,7 +199,7 @@ struct front {
     struct collateral collateral; /* of the configured folder */
     struct settings settings;
     const char *base_url;         /* of the shared provider */
-    uint32_t wire_flags;
+    uint32_t wire_flags, setting_bits;
     int64_t lifetime, body_limit, header_limit, connections, idle, drain, core_wait;
     struct core_link *links;
     size_t link_count;
