@@ -135,6 +135,21 @@ static size_t collect(char *data, size_t size, size_t n, void *user)
     return size * n;
 }
 
+bool service_shows_certificate(struct service *s)
+{
+    CURL *c = curl_easy_init();
+    CURLcode rc;
+
+    curl_easy_setopt(c, CURLOPT_URL, s->url);
+    curl_easy_setopt(c, CURLOPT_CAINFO, s->ca);
+    curl_easy_setopt(c, CURLOPT_CONNECT_ONLY, 1L);
+    rc = curl_easy_perform(c);
+    curl_easy_cleanup(c);
+    if (rc != CURLE_OK && rc != CURLE_PEER_FAILED_VERIFICATION)
+        fail_msg("connecting: %s", curl_easy_strerror(rc));
+    return rc == CURLE_OK;
+}
+
 struct answer service_call(struct service *s, const char *method, const char *path, const char *const *headers, struct bytes body)
 {
     return service_call_host(s, "localhost", method, path, headers, body);

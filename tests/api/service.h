@@ -36,6 +36,8 @@ struct answer service_call(struct service *s, const char *method, const char *pa
 /* The same to another host name of the service, which resolves to it. */
 struct answer service_call_host(struct service *s, const char *host, const char *method, const char *path, const char *const *headers,
                                 struct bytes body);
+/* Whether a new connection is served with the certificate that lies in the state folder now. */
+bool service_shows_certificate(struct service *s);
 /* Value of a response header, or NULL; owned by the service's arena. */
 const char *answer_header(struct service *s, const struct answer *a, const char *name);
 /* error.code of a refusal. */
