@@ -81,7 +81,8 @@ struct request {
     bool public_answer;     /* may be cached */
     bool suspended;
     /* while the core works on it */
-    uint64_t core_id;
+    uint64_t core_id, asked_us;
+    void *call;             /* of the handler, while it waits */
     void (*on_answer)(struct request *rq, const struct wire_fields *f);
     struct request *next;   /* list of those that wait */
     /* of the HTTP side */
@@ -204,10 +205,24 @@ struct front {
     int64_t rate, tenant_rate;
     struct audit *audit;
     struct metrics *metrics;
+    struct collateral_link *collateral_link;
     uint64_t last_id;
     size_t in_flight;
     bool stopping;
 };
+
+/* -- collateral.c -- */
+
+/* Calls `then` when what the evidence needs is there; replies 503 where it cannot be had in time. `needs` lives
+ * as long as the request. */
+void collateral_await(struct request *rq, const struct needs *needs, void (*then)(struct request *rq));
+/* What the collateral process gave for a key: the item, then its certificates; until the next turn of the loop. */
+bool collateral_bodies(const struct front *f, const char *key, const struct bytes **ret, size_t *ret_count);
+bool collateral_link_open(struct front *f, struct err *e) CHECKED;
+struct pollfd collateral_link_poll(const struct front *f);
+void collateral_link_serve(struct front *f, const struct pollfd *p);
+void collateral_link_expire(struct front *f, uint64_t now_us);
+int collateral_link_timeout_ms(const struct front *f, uint64_t now_us);
 
 /* Folder of collateral files: read once, before the sandbox closes. Files that are no collateral are named
  * in the log and left out. */
