@@ -164,8 +164,9 @@ size_t store_count(const struct store *s)
 
 /* When half of its life is over, or half of the rest where it came later than that (evidence-sgx 4.7). A source's
  * max-age makes it sooner. A twentieth is spread by the key, so that items of one day are not fetched in one second. */
-static int64_t refresh_time(const struct content *c, uint64_t hash, int64_t now)
+static int64_t refresh_time(const struct content *c, uint64_t hash)
 {
+    int64_t now = c->record.fetched;
     int64_t to = c->v.to == INT64_MAX ? now + 7 * 86400 : c->v.to, half = c->v.from + (to - c->v.from) / 2;
 
     if (half <= now)
@@ -234,7 +235,7 @@ static void save(const struct store *s, const struct slot *t)
     arena_done(&a);
 }
 
-static void set_content(struct store *s, struct slot *t, struct content *c, int64_t now)
+static void set_content(struct store *s, struct slot *t, struct content *c)
 {
     if (t->content == NULL) {
         leave_list(s, t);
@@ -242,7 +243,7 @@ static void set_content(struct store *s, struct slot *t, struct content *c, int6
     }
     content_free(t->content);
     t->content = c;
-    c->refresh_at = refresh_time(c, t->hash, now);
+    c->refresh_at = refresh_time(c, t->hash);
     t->warned_at = 0;
 }
 
@@ -266,7 +267,7 @@ bool store_put(struct store *s, struct slot *t, const struct record *r, bool loo
     if (c == NULL)
         return err_memory(e, "cache");
     *ret_kept = t->content == NULL || v.from > t->content->v.from;
-    set_content(s, t, c, now);
+    set_content(s, t, c);
     if (save_it)
         save(s, t);
     return true;
@@ -275,7 +276,7 @@ bool store_put(struct store *s, struct slot *t, const struct record *r, bool loo
 void store_renew(struct store *s, struct slot *t, int64_t now)
 {
     t->content->record.fetched = now;
-    t->content->refresh_at = refresh_time(t->content, t->hash, now);
+    t->content->refresh_at = refresh_time(t->content, t->hash);
     save(s, t);
 }
 

@@ -73,17 +73,12 @@ static void await_ready(struct service *s, int fd)
     }
 }
 
-void service_start(struct service *s, const char *config, const char *const *arguments)
+static void run_service(struct service *s, const char *config, const char *const *arguments)
 {
     char config_path[96], ready[96], address[96];
     struct bytes b;
     int fd;
 
-    memset(s, 0, sizeof(*s));
-    arena_init(&s->a, (size_t)1 << 30);
-    snprintf(s->state, sizeof(s->state), "/tmp/avouch-test-XXXXXX");
-    if (mkdtemp(s->state) == NULL)
-        fail_msg("mkdtemp: %s", strerror(errno));
     snprintf(config_path, sizeof(config_path), "%s/avouchd.conf", s->state);
     write_config(s, config_path, config);
     fd = ready_socket(s, ready, sizeof(ready));
@@ -92,6 +87,7 @@ void service_start(struct service *s, const char *config, const char *const *arg
         child(s, config_path, ready, arguments);
     await_ready(s, fd);
     close(fd);
+    (void)unlink(ready);
     snprintf(address, sizeof(address), "%s/state/run/address", s->state);
     b = test_read(&s->a, address);
     assert_non_null(b.p);
@@ -100,18 +96,41 @@ void service_start(struct service *s, const char *config, const char *const *arg
     snprintf(s->ca, sizeof(s->ca), "%s/state/tls/cert.pem", s->state);
 }
 
-int service_stop(struct service *s)
+void service_start(struct service *s, const char *config, const char *const *arguments)
 {
-    char command[128];
+    memset(s, 0, sizeof(*s));
+    arena_init(&s->a, (size_t)1 << 30);
+    snprintf(s->state, sizeof(s->state), "/tmp/avouch-test-XXXXXX");
+    if (mkdtemp(s->state) == NULL)
+        fail_msg("mkdtemp: %s", strerror(errno));
+    run_service(s, config, arguments);
+}
+
+static int end_service(struct service *s)
+{
     int status = -1;
 
     (void)kill(s->pid, SIGTERM);
     while (waitpid(s->pid, &status, 0) < 0 && errno == EINTR)
         ;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+void service_restart(struct service *s, const char *config, const char *const *arguments)
+{
+    assert_int_equal(end_service(s), 0);
+    run_service(s, config, arguments);
+}
+
+int service_stop(struct service *s)
+{
+    char command[128];
+    int status = end_service(s);
+
     snprintf(command, sizeof(command), "rm -rf '%s'", s->state);
     (void)!system(command);
     arena_done(&s->a);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return status;
 }
 
 static size_t collect(char *data, size_t size, size_t n, void *user)

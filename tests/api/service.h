@@ -19,6 +19,8 @@ struct service {
 
 /* `config` is INI text without service.listen and service.state; waits until the service says that it is ready. */
 void service_start(struct service *s, const char *config, const char *const *arguments);
+/* Ends the service and starts it on the same state folder, with another configuration; the port is a new one. */
+void service_restart(struct service *s, const char *config, const char *const *arguments);
 /* SIGTERM; the exit status of avouchd. */
 int service_stop(struct service *s);
 
