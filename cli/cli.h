@@ -19,6 +19,7 @@ int cmd_token(int argc, char **argv);
 int cmd_attest(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 int cmd_jmespath(int argc, char **argv);
+int cmd_collateral(int argc, char **argv);
 
 /* Message on stderr, then the status for wrong usage. */
 int cli_usage(const char *text);

@@ -12,6 +12,7 @@ static const struct command {
     { "attest", cmd_attest, "send evidence to a service and print the token" },
     { "token", cmd_token, "decode or verify a token" },
     { "policy", cmd_policy, "check, evaluate, format, hash, wrap, sign, compare policies" },
+    { "collateral", cmd_collateral, "fetch, carry, list and check vendors' collateral; forecast" },
     { "jmespath", cmd_jmespath, "evaluate a JMESPath expression" },
 };
 

@@ -244,14 +244,14 @@ static void source_bad(struct job *j, struct source *s, bool healthy, const char
 static void next_source(struct job *j);
 
 /* What a source gave: kept, or the reason why not. true: the job is done. */
-static bool take(struct job *j, struct source *s, const struct record *r, bool loose)
+static bool take(struct job *j, struct source *s, const struct record *r, enum origin origin)
 {
     struct engine *x = j->engine;
     struct err e = { .code = ERR_NONE };
     char text[600];
     bool newer;
 
-    if (store_put(x->store, j->slot, r, loose, true, wall(x), &newer, &e)) {
+    if (store_put(x->store, j->slot, r, origin, wall(x), &newer, &e)) {
         source_ok(x, s);
         snprintf(text, sizeof(text), "%s from %s, %s", j->slot->key, s->name, newer ? "new" : "as before");
         log_line("info", "collateral", text, "");
@@ -284,7 +284,7 @@ static void on_answer(void *user, const struct net_answer *a)
         struct record r = { .source = bytes_str(s->name), .fetched = wall(x), .max_age = a->max_age, .etag = a->etag,
                             .modified = a->modified, .bodies = { a->body, a->chain }, .count = a->chain.n > 0 ? 2 : 1 };
 
-        if (take(j, s, &r, false))
+        if (take(j, s, &r, ORIGIN_SOURCE))
             return;
     } else {
         bool ours = a->status >= 400 && a->status < 500 && a->status != 408 && a->status != 429;
@@ -358,7 +358,7 @@ static bool from_file(struct job *j, struct source *s)
         note(j, s->name, s->error[0] != 0 ? s->error : "has no such item");
         return false;
     }
-    return take(j, s, &r, true);
+    return take(j, s, &r, ORIGIN_OPERATOR);
 }
 
 /* How long the source cannot be asked; 0: now. */
@@ -446,7 +446,7 @@ static void refresh(struct engine *x, struct slot *t)
         next_source(j);
 }
 
-bool engine_ask(struct engine *x, struct bytes key, bool cached, uint64_t deadline_us, engine_done *done, void *user, struct err *e)
+bool engine_ask(struct engine *x, struct bytes key, enum engine_mode mode, uint64_t deadline_us, engine_done *done, void *user, struct err *e)
 {
     uint64_t now = clock_monotonic_us();
     struct need_key k;
@@ -458,7 +458,7 @@ bool engine_ask(struct engine *x, struct bytes key, bool cached, uint64_t deadli
     t = store_slot(x->store, &k);
     if (t == NULL)
         return err_memory(e, "collateral");
-    if (valid_now(x, t) || cached) {
+    if (mode == ENGINE_CACHED || (mode == ENGINE_FETCH && valid_now(x, t))) {
         x->hits += t->content != NULL;
         answer(x, t, t->content == NULL ? "is not in the cache" : "", 0, done, user);
         if (x->options.forever)
@@ -466,7 +466,7 @@ bool engine_ask(struct engine *x, struct bytes key, bool cached, uint64_t deadli
         return true;
     }
     x->misses++;
-    if (t->job == NULL && now < t->retry_us) {
+    if (t->job == NULL && now < t->retry_us && mode == ENGINE_FETCH) {
         answer(x, t, t->errors, seconds_until(t->retry_us, now), done, user);
         return true;
     }
@@ -506,18 +506,17 @@ void engine_reload(struct engine *x)
     store_load(x->store, wall(x));
 }
 
-bool engine_import(struct engine *x, const struct record *r, bool loose, struct err *e)
+bool engine_import(struct engine *x, const struct record *r, bool *ret_newer, struct err *e)
 {
     struct need_key k;
     struct slot *t;
-    bool kept;
 
     if (!need_key_parse(r->key, &k, e))
         return false;
     t = store_slot(x->store, &k);
     if (t == NULL)
         return err_memory(e, "collateral");
-    return store_put(x->store, t, r, loose, true, wall(x), &kept, e);
+    return store_put(x->store, t, r, ORIGIN_OPERATOR, wall(x), ret_newer, e);
 }
 
 /* -- time -- */

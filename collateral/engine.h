@@ -34,14 +34,19 @@ struct engine_options {
 bool engine_open(const struct config *c, const struct engine_options *o, struct arena *a, struct engine **ret, struct err *e) CHECKED;
 void engine_close(struct engine *x);
 
-/* ERR_BAD_REQUEST: no key. `cached`: does not fetch. The answer comes by deadline_us of the monotonic clock. */
-bool engine_ask(struct engine *x, struct bytes key, bool cached, uint64_t deadline_us, engine_done *done, void *user, struct err *e) CHECKED;
+enum engine_mode {
+    ENGINE_FETCH,  /* what is there and valid, else fetched */
+    ENGINE_CACHED, /* only what is there */
+    ENGINE_ANEW,   /* asks the sources whatever is there */
+};
+/* ERR_BAD_REQUEST: no key. The answer comes by deadline_us of the monotonic clock. */
+bool engine_ask(struct engine *x, struct bytes key, enum engine_mode mode, uint64_t deadline_us, engine_done *done, void *user, struct err *e) CHECKED;
 /* Nobody waits for these answers any more. */
 void engine_forget(struct engine *x, const void *user);
 /* Reads the cache folder and the file sources anew. */
 void engine_reload(struct engine *x);
-/* Puts a record into the cache: vetted as a source's answer, never over a newer one. */
-bool engine_import(struct engine *x, const struct record *r, bool loose, struct err *e) CHECKED;
+/* Puts a record into the cache: vetted like a source's answer, never over a newer one. */
+bool engine_import(struct engine *x, const struct record *r, bool *ret_newer, struct err *e) CHECKED;
 
 /* One turn: waits for sockets, `extra` and timers, at most max_ms. */
 void engine_run(struct engine *x, struct curl_waitfd *extra, unsigned extra_count, int max_ms);

@@ -65,7 +65,7 @@ static void put_content(struct out *o, const struct engine_answer *a)
         wire_put(o, TAG_COLLATERAL, a->record->bodies[i]);
 }
 
-static void put_failure(struct out *o, const struct question *q, const char *key, const struct engine_answer *a)
+static void put_failure(struct out *o, const char *key, const struct engine_answer *a)
 {
     struct err e = { .code = ERR_NONE };
     struct need_key k;
@@ -75,7 +75,6 @@ static void put_failure(struct out *o, const struct question *q, const char *key
     if (need_key_parse(bytes_str(key), &k, &e))
         (void)err_set(&e, ERR_COLLATERAL_MISSING, "collateral", "no %s: %s", need_key_text(&k, &scratch), a->errors);
     arena_done(&scratch);
-    (void)q;
     wire_put_error(o, &e);
     wire_put_u32(o, TAG_RETRY, a->retry_after);
 }
@@ -110,7 +109,7 @@ static void on_done(void *user, const struct engine_answer *a)
     if (a->record != NULL)
         put_content(&o, a);
     if (a->errors[0] != 0 || a->record == NULL)
-        put_failure(&o, q, p->key, a);
+        put_failure(&o, p->key, a);
     p->fields = out_view(&o);
     if (--q->open == 0 && q->started)
         send_answer(q);
@@ -118,16 +117,15 @@ static void on_done(void *user, const struct engine_answer *a)
 
 /* -- questions -- */
 
-static bool ask_part(struct question *q, struct part *p, bool cached, uint64_t deadline)
+static void ask_part(struct question *q, struct part *p, enum engine_mode mode, uint64_t deadline)
 {
     struct err e = { .code = ERR_NONE };
     struct engine_answer none = { .errors = "" };
 
-    if (engine_ask(q->server->engine, bytes_str(p->key), cached, deadline, on_done, p, &e))
-        return true;
+    if (engine_ask(q->server->engine, bytes_str(p->key), mode, deadline, on_done, p, &e))
+        return;
     none.errors = e.why;
     on_done(p, &none);
-    return true;
 }
 
 static bool fetch(struct server *s, size_t which, uint64_t id, const struct wire_fields *f)
@@ -135,7 +133,7 @@ static bool fetch(struct server *s, size_t which, uint64_t id, const struct wire
     struct question *q = calloc(1, sizeof(*q));
     uint32_t wait = wire_u32(f, TAG_WAIT, 0);
     struct bytes none;
-    bool cached = wire_find(f, TAG_CACHED, &none);
+    enum engine_mode mode = wire_find(f, TAG_CACHED, &none) ? ENGINE_CACHED : ENGINE_FETCH;
     uint64_t deadline;
 
     if (q == NULL)
@@ -156,7 +154,7 @@ static bool fetch(struct server *s, size_t which, uint64_t id, const struct wire
     s->waiting++;
     s->clients[which].waiting++;
     for (size_t i = 0; i < q->count; i++)
-        (void)ask_part(q, &q->parts[i], cached, deadline);
+        ask_part(q, &q->parts[i], mode, deadline);
     q->started = true;
     if (q->open == 0)
         send_answer(q);

@@ -247,16 +247,16 @@ static void set_content(struct store *s, struct slot *t, struct content *c)
     t->warned_at = 0;
 }
 
-bool store_put(struct store *s, struct slot *t, const struct record *r, bool loose, bool save_it, int64_t now, bool *ret_kept, struct err *e)
+bool store_put(struct store *s, struct slot *t, const struct record *r, enum origin origin, int64_t now, bool *ret_newer, struct err *e)
 {
     struct record named = *r;
     struct vetted v;
     struct content *c;
 
     named.key = bytes_str(t->key);
-    if (!vet_record(&t->need, &named, s->trust, loose, &v, e))
+    if (!vet_record(&t->need, &named, s->trust, origin != ORIGIN_SOURCE, &v, e))
         return false;
-    if (now > v.to)
+    if (now > v.to && origin != ORIGIN_CACHE)
         return err_set(e, ERR_COLLATERAL_EXPIRED, "answer", "ended at %s already", stamp_text(v.to).s);
     if (t->content != NULL && v.from < t->content->v.from)
         return err_set(e, ERR_COLLATERAL_EXPIRED, "answer", "is of %s, older than what is there, which is of %s", stamp_text(v.from).s,
@@ -266,9 +266,9 @@ bool store_put(struct store *s, struct slot *t, const struct record *r, bool loo
     c = content_new(&named, &v);
     if (c == NULL)
         return err_memory(e, "cache");
-    *ret_kept = t->content == NULL || v.from > t->content->v.from;
+    *ret_newer = t->content == NULL || v.from > t->content->v.from;
     set_content(s, t, c);
-    if (save_it)
+    if (origin != ORIGIN_CACHE)
         save(s, t);
     return true;
 }
@@ -302,7 +302,7 @@ static bool load_file(struct store *s, const char *path, struct arena *a, int64_
     struct bytes file;
     struct slot *t;
     size_t count;
-    bool kept;
+    bool newer;
 
     if (!file_read(path, FILE_MAX, a, &file, e) || !bundle_parse(file, a, &list, &count, e))
         return false;
@@ -315,7 +315,7 @@ static bool load_file(struct store *s, const char *path, struct arena *a, int64_
         return err_memory(e, "cache");
     if (t->content != NULL && t->content->record.fetched >= list[0].fetched)
         return true;
-    return store_put(s, t, &list[0], true, false, now, &kept, e);
+    return store_put(s, t, &list[0], ORIGIN_CACHE, now, &newer, e);
 }
 
 static bool ends_with(const char *name, const char *with)

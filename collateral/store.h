@@ -42,9 +42,14 @@ size_t store_count(const struct store *s); /* of slots with content */
 
 /* Reads the folder; what is damaged, foreign or older than what is there is left out and told in the log. */
 void store_load(struct store *s, int64_t now);
-/* Vets and takes a record over by copying. An item never gives way to one with an older date. *ret_kept false:
- * what is there already is as new. `save`: also to the folder. */
-bool store_put(struct store *s, struct slot *slot, const struct record *r, bool loose, bool save, int64_t now, bool *ret_kept,
+enum origin {
+    ORIGIN_SOURCE,   /* an answer from the network: complete and valid now, or refused */
+    ORIGIN_OPERATOR, /* a file that an operator put there: its issuer chain may be missing */
+    ORIGIN_CACHE,    /* our own file: may have ended meanwhile; it is not written again */
+};
+/* Vets and takes a record over by copying. An item never gives way to one with an older date. *ret_newer false:
+ * what was there already was as new. */
+bool store_put(struct store *s, struct slot *slot, const struct record *r, enum origin origin, int64_t now, bool *ret_newer,
                struct err *e) CHECKED;
 /* The source says that the content is still its newest (304). */
 void store_renew(struct store *s, struct slot *slot, int64_t now);

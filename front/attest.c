@@ -14,6 +14,28 @@ static void note_digest(struct request *rq, struct bytes evidence)
     rq->evidence_hash = hex_encode(&rq->a, digest_bytes(&d));
 }
 
+/* What is kept while the collateral is fetched. */
+struct attest_call {
+    const struct evidence_kind *kind;
+    struct api_attest body;
+    struct needs needs;
+};
+
+/* That collateral is over is half of the story: the other half is why there is no newer one. */
+static bool replied_expired(struct request *rq, const struct wire_fields *f)
+{
+    const struct attest_call *call = rq->call;
+    struct err e, whole = { .code = ERR_NONE };
+    const char *why = collateral_errors(rq, &call->needs);
+
+    if (!wire_error(f, &e) || (e.code != ERR_COLLATERAL_EXPIRED && e.code != ERR_CRL_EXPIRED) || why[0] == 0)
+        return false;
+    (void)err_set(&whole, e.code, e.what, "%s%s", e.why, why);
+    rq->retry_after = 30;
+    reply_error(rq, &whole);
+    return true;
+}
+
 static void on_answer(struct request *rq, const struct wire_fields *f)
 {
     struct bytes token;
@@ -21,7 +43,7 @@ static void on_answer(struct request *rq, const struct wire_fields *f)
 
     if (wire_find(f, TAG_POLICY_HASH, &rq->policy_hash))
         rq->policy_hash = arena_copy(&rq->a, rq->policy_hash);
-    if (core_replied_error(rq, f))
+    if (replied_expired(rq, f) || core_replied_error(rq, f))
         return;
     if (!wire_find(f, TAG_BODY, &token)) {
         (void)err_set(&e, ERR_INTERNAL, "core", "answer has no token");
@@ -52,13 +74,6 @@ static bool find_needs(struct request *rq, const struct evidence_kind *kind, con
         return err_set(e, ERR_TOO_LARGE, kind->name, "evidence has %zu bytes, at most %zu are accepted", body->evidence.n, kind->max_size);
     return kind->parse(&in, &rq->a, &ev, e) && kind->needs(ev, &rq->front->settings, ret, e);
 }
-
-/* What is kept while the collateral is fetched. */
-struct attest_call {
-    const struct evidence_kind *kind;
-    struct api_attest body;
-    struct needs needs;
-};
 
 /* The parcel: all that the core needs. */
 static void send_parcel(struct request *rq)
@@ -114,5 +129,5 @@ void handle_attest(struct request *rq)
         return;
     }
     note_digest(rq, call->body.evidence);
-    collateral_await(rq, &call->needs, send_parcel);
+    collateral_await(rq, &call->needs, COLLATERAL_VERIFY, send_parcel);
 }

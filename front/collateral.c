@@ -36,6 +36,8 @@ struct entry {
     struct err error;        /* why there is nothing, or nothing newer */
     uint64_t asked_us, retry_us;
     bool asked;              /* a question is under way */
+    bool cached;             /* which only asks for what is there */
+    uint64_t id;             /* of that question */
     size_t waits;            /* requests that wait for it */
     struct entry *next;
 };
@@ -43,6 +45,7 @@ struct entry {
 struct collateral_wait {
     struct request *rq;
     void (*then)(struct request *rq);
+    enum collateral_use use;
     const struct needs *needs;
     struct entry *open[MAX_NEEDS]; /* NULL: decided */
     size_t count;
@@ -54,7 +57,9 @@ struct collateral_link {
     struct channel c;
     char path[108];
     uint64_t retry_us;
-    uint64_t last_id;
+    uint64_t last_id, status_id;
+    struct arena status_arena;
+    struct bytes status;     /* what the process said last about itself: JSON */
     int64_t clock_offset;    /* of development; the core judges, this only spares it what is over */
     int64_t wait_s;
     struct entry *chains[CHAINS];
@@ -190,6 +195,7 @@ bool collateral_link_open(struct front *f, struct err *e)
 static void lost(struct collateral_link *l)
 {
     channel_close(&l->c);
+    l->status_id = 0;
     l->retry_us = clock_monotonic_us() + SECOND_US / 5;
     for (size_t i = 0; i < CHAINS; i++)
         for (struct entry *x = l->chains[i]; x != NULL; x = x->next)
@@ -218,18 +224,24 @@ static bool connected(struct collateral_link *l)
     return true;
 }
 
-static void ask(struct collateral_link *l, struct entry *x)
+/* A question that only looks into the cache is followed by a real one where somebody needs it; the answer to the
+ * latest counts. */
+static void ask(struct collateral_link *l, struct entry *x, bool cached)
 {
     struct arena a;
     struct out frame;
 
-    if (x->asked || !connected(l))
+    if ((x->asked && (cached || !x->cached)) || !connected(l))
         return;
     arena_init(&a, 1 << 16);
-    frame = wire_begin(&a, MSG_FETCH, ++l->last_id);
+    x->id = ++l->last_id;
+    frame = wire_begin(&a, MSG_FETCH, x->id);
+    if (cached)
+        wire_put(&frame, TAG_CACHED, (struct bytes){ NULL, 0 });
     wire_put_u32(&frame, TAG_WAIT, (uint32_t)l->wait_s * 1000);
     wire_put(&frame, TAG_NEED, bytes_str(x->key));
     x->asked = true;
+    x->cached = cached;
     x->asked_us = clock_monotonic_us();
     if (!channel_send(&l->c, wire_end(&frame)))
         lost(l);
@@ -294,6 +306,36 @@ static void set_bodies(struct collateral_link *l, struct entry *x, const struct 
         l->empty++;
 }
 
+static void on_status(struct collateral_link *l, struct bytes payload)
+{
+    struct wire_fields f;
+    struct bytes text;
+
+    l->status_id = 0;
+    arena_done(&l->status_arena);
+    arena_init(&l->status_arena, 2 * payload.n + (1 << 20));
+    l->status = (struct bytes){ NULL, 0 };
+    if (wire_fields_parse(payload, &l->status_arena, &f, NULL) && wire_find(&f, TAG_BODY, &text))
+        l->status = arena_copy(&l->status_arena, text);
+}
+
+struct bytes collateral_status(struct front *f)
+{
+    struct collateral_link *l = f->collateral_link;
+    struct arena a;
+    struct out frame;
+
+    if (l->status_id == 0 && connected(l)) {
+        arena_init(&a, 4096);
+        l->status_id = ++l->last_id;
+        frame = wire_begin(&a, MSG_COLLATERAL_STATUS, l->status_id);
+        if (!channel_send(&l->c, wire_end(&frame)))
+            lost(l);
+        arena_done(&a);
+    }
+    return l->status;
+}
+
 static void on_frame(struct front *f, const struct wire_header *h, struct bytes payload)
 {
     struct collateral_link *l = f->collateral_link;
@@ -302,11 +344,14 @@ static void on_frame(struct front *f, const struct wire_header *h, struct bytes 
     struct arena a;
     struct entry *x = NULL;
 
-    (void)h;
+    if (h->id == l->status_id) {
+        on_status(l, payload);
+        return;
+    }
     arena_init(&a, 1 << 20);
     if (wire_fields_parse(payload, &a, &fields, NULL) && wire_find(&fields, TAG_NEED, &key))
         x = entry_find(l, arena_str(&a, key));
-    if (x != NULL) {
+    if (x != NULL && x->id == h->id) {
         x->asked = false;
         x->error = (struct err){ .code = ERR_NONE };
         if (wire_find(&fields, TAG_EXPIRES, &to))
@@ -342,7 +387,7 @@ static void decide(struct front *f, struct collateral_wait *w)
     for (size_t i = 0; i < w->count; i++)
         if (w->open[i] != NULL)
             w->open[i]->waits--;
-    for (size_t i = 0; i < w->needs->count && !rq->replied; i++) {
+    for (size_t i = 0; w->use == COLLATERAL_VERIFY && i < w->needs->count && !rq->replied; i++) {
         const struct need *n = &w->needs->list[i];
         const struct entry *x = entry_find(f->collateral_link, n->key);
         struct need_key k;
@@ -362,30 +407,30 @@ static void decide(struct front *f, struct collateral_wait *w)
 }
 
 /* The entry to wait for, or NULL. */
-static struct entry *look_for(struct front *f, const struct need *n)
+static struct entry *look_for(struct front *f, const struct need *n, enum collateral_use use)
 {
     struct collateral_link *l = f->collateral_link;
     uint64_t now = clock_monotonic_us();
     struct need_key k;
     struct entry *x;
 
-    if (!need_key_parse(bytes_str(n->key), &k, NULL) || folder_has(f, &k, front_now(f)))
+    if (!need_key_parse(bytes_str(n->key), &k, NULL) || (use == COLLATERAL_VERIFY && folder_has(f, &k, front_now(f))))
         return NULL;
     x = entry_make(l, n->key);
     if (x == NULL)
         return NULL;
     if (entry_valid(f, x)) {
         if (now - x->asked_us > RECHECK_US)
-            ask(l, x);
+            ask(l, x, use == COLLATERAL_MIRROR);
         return NULL;
     }
     if (!x->asked && now < x->retry_us)
         return NULL; /* its sources failed just now */
-    ask(l, x);
+    ask(l, x, use == COLLATERAL_MIRROR);
     return n->optional ? NULL : x;
 }
 
-void collateral_await(struct request *rq, const struct needs *needs, void (*then)(struct request *rq))
+void collateral_await(struct request *rq, const struct needs *needs, enum collateral_use use, void (*then)(struct request *rq))
 {
     struct front *f = rq->front;
     struct collateral_wait *w = arena_new(&rq->a, struct collateral_wait);
@@ -396,10 +441,10 @@ void collateral_await(struct request *rq, const struct needs *needs, void (*then
         reply_error(rq, &e);
         return;
     }
-    *w = (struct collateral_wait){ .rq = rq, .then = then, .needs = needs, .count = needs->count,
+    *w = (struct collateral_wait){ .rq = rq, .then = then, .use = use, .needs = needs, .count = needs->count,
                                    .deadline_us = clock_monotonic_us() + ((uint64_t)f->collateral_link->wait_s + 1) * SECOND_US };
     for (size_t i = 0; i < needs->count; i++) {
-        w->open[i] = look_for(f, &needs->list[i]);
+        w->open[i] = look_for(f, &needs->list[i], use);
         if (w->open[i] != NULL)
             w->open[i]->waits++;
     }
@@ -454,6 +499,19 @@ void front_attach_collateral(const struct front *f, const struct needs *n, struc
     }
 }
 
+const char *collateral_errors(struct request *rq, const struct needs *n)
+{
+    struct out o = out_open(&rq->a);
+
+    for (size_t i = 0; i < n->count; i++) {
+        const struct entry *x = entry_find(rq->front->collateral_link, n->list[i].key);
+
+        if (x != NULL && x->error.code != ERR_NONE && o.n == 0)
+            out_printf(&o, "; no newer one could be had: %s", x->error.why);
+    }
+    return o.n == 0 ? "" : (const char *)out_view(&o).p;
+}
+
 bool collateral_bodies(const struct front *f, const char *key, const struct bytes **ret, size_t *ret_count)
 {
     const struct entry *x = entry_find(f->collateral_link, key);
@@ -500,7 +558,7 @@ void collateral_link_expire(struct front *f, uint64_t now_us)
         if (now_us < w->deadline_us) {
             for (size_t i = 0; i < w->count; i++)
                 if (w->open[i] != NULL)
-                    ask(f->collateral_link, w->open[i]); /* again, after the process was lost */
+                    ask(f->collateral_link, w->open[i], w->use == COLLATERAL_MIRROR); /* again, after the process was lost */
             at = &w->next;
             continue;
         }
