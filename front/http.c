@@ -105,7 +105,9 @@ static enum MHD_Result send_reply(struct request *rq)
     if (r == NULL)
         return MHD_NO;
     if (rq->status != 204)
-        (void)MHD_add_response_header(r, "Content-Type", "application/json; charset=utf-8");
+        (void)MHD_add_response_header(r, "Content-Type", rq->content_type == NULL ? "application/json; charset=utf-8" : rq->content_type);
+    if (rq->extra_name != NULL)
+        (void)MHD_add_response_header(r, rq->extra_name, rq->extra_value);
     (void)MHD_add_response_header(r, "x-ms-request-id", rq->request_id);
     (void)MHD_add_response_header(r, "x-ms-maa-service-version", AVOUCH_VERSION);
     (void)MHD_add_response_header(r, "Server", "Avouch");

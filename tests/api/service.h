@@ -21,7 +21,9 @@ struct service {
 /* `config` is INI text without service.listen and service.state; waits until the service says that it is ready. */
 void service_start(struct service *s, const char *config, const char *const *arguments);
 /* After the process ended: the same configuration and state again. */
-void service_restart(struct service *s);
+void service_start_again(struct service *s);
+/* Ends the service and starts it on the same state folder, with another configuration; the port is a new one. */
+void service_restart(struct service *s, const char *config, const char *const *arguments);
 /* SIGTERM; the exit status of avouchd. */
 int service_stop(struct service *s);
 
