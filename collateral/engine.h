@@ -17,7 +17,7 @@ struct engine;
 
 struct engine_answer {
     const struct record *record; /* NULL: none is there; may be past its end, then errors say why no newer one */
-    int64_t from, to;
+    int64_t from, to, eval_number;
     const char *errors;          /* of the sources, for people; "" where nothing failed */
     unsigned retry_after;        /* seconds; 0: nothing failed */
 };

@@ -61,6 +61,7 @@ static void put_content(struct out *o, const struct engine_answer *a)
     for (size_t i = 0; i < sizeof(to); i++)
         to[i] = (uint8_t)((uint64_t)a->to >> (8 * i));
     wire_put(o, TAG_EXPIRES, BYTES(to));
+    wire_put_u32(o, TAG_EVAL_NUMBER, (uint32_t)a->eval_number);
     for (size_t i = 0; i < a->record->count; i++)
         wire_put(o, TAG_COLLATERAL, a->record->bodies[i]);
 }
