@@ -15,10 +15,13 @@ enum exit_status {
 };
 
 int cmd_verify(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_attest(int argc, char **argv);
+int cmd_eventlog(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 int cmd_jmespath(int argc, char **argv);
+int cmd_admin(int argc, char **argv);
 int cmd_collateral(int argc, char **argv);
 
 /* Message on stderr, then the status for wrong usage. */

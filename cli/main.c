@@ -9,9 +9,12 @@ static const struct command {
     const char *summary;
 } commands[] = {
     { "verify", cmd_verify, "verify evidence and show every check that was made" },
+    { "explain", cmd_explain, "print any evidence field by field" },
+    { "eventlog", cmd_eventlog, "read a boot log: events, PCRs, what differs" },
     { "attest", cmd_attest, "send evidence to a service and print the token" },
     { "token", cmd_token, "decode or verify a token" },
     { "policy", cmd_policy, "check, evaluate, format, hash, wrap, sign, compare policies" },
+    { "admin", cmd_admin, "operators' tokens of the embedded default" },
     { "collateral", cmd_collateral, "fetch, carry, list and check vendors' collateral; forecast" },
     { "jmespath", cmd_jmespath, "evaluate a JMESPath expression" },
 };

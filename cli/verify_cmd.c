@@ -263,6 +263,7 @@ static int run(struct verification *v, struct bytes policy)
     bool ok;
     const char *result;
 
+    v->in.offline = true;
     ok = evidence_verify(v->kind, &v->in, &env, &v->claims, &v->status, &e)
         && (v->policy_file == NULL || apply_policy(v, policy, &e));
     result = ok ? "valid" : err_is_undecided(e.code) ? "undecided" : "refused";

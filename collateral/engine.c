@@ -283,7 +283,7 @@ static bool take(struct job *j, struct source *s, const struct record *r, enum o
         return true;
     }
     x->refused++;
-    snprintf(text, sizeof(text), "%s: %s", e.what, e.why);
+    snprintf(text, sizeof(text), "%s: %.480s", e.what, e.why);
     source_bad(j, s, e.code == ERR_COLLATERAL_EXPIRED, text);
     return false;
 }

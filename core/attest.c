@@ -1,35 +1,12 @@
 /* attest.c: the corridor: evidence in, token out. */
-#include "core/provider.h"
+#include "core/attestation.h"
 
 #include "codec/b64.h"
 #include "codec/hex.h"
 #include "jose/policy_jws.h"
-#include "policy/policy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-/* Everything of one attestation, in the order in which it comes to be. */
-struct attestation {
-    struct core *core;
-    const struct wire_fields *f;
-    struct arena *a;
-    int64_t now;
-    const struct evidence_kind *kind;
-    const char *issuer;
-    struct evidence_input in;
-    struct settings settings;
-    struct collateral collateral;
-    enum sig_alg alg;
-    struct bytes policy_text, policy_signer;
-    bool draft, explain_full;
-    const struct policy *policy;
-    struct bytes policy_hash;
-    const char *status;
-    struct claims found;
-    struct policy_result issued;
-    struct policy_trace trace;
-};
 
 static void read_attached(const struct wire_fields *f, enum wire_tag data, enum wire_tag json, struct attached *ret)
 {
@@ -56,11 +33,15 @@ static bool read_request(struct attestation *x, struct err *e)
     x->settings.accept_tcb = wire_u32(x->f, TAG_ACCEPT, x->settings.accept_tcb);
     x->settings.tcb_eval_number = wire_u32(x->f, TAG_EVAL_NUMBER, 0);
     x->settings.expired_grace = wire_u32(x->f, TAG_GRACE, 0);
-    x->settings.mix_eval_numbers = (flags & WIRE_MIX_EVAL_NUMBERS) != 0;
-    x->settings.extra_claims = (flags & WIRE_COMPATIBLE) == 0;
+    settings_apply(&x->settings, wire_u32(x->f, TAG_SETTINGS, 0));
     x->explain_full = (flags & WIRE_EXPLAIN_FULL) != 0;
     x->alg = SIG_RS256;
-    return !wire_find(x->f, TAG_ALG, &alg) || token_alg(alg, &x->alg, e);
+    if ((wire_find(x->f, TAG_ALG, &alg) && !token_alg(alg, &x->alg, e))
+        || !provider_read(x->core, x->f, bytes_str(x->kind->name), x->a, &x->provider, e))
+        return false;
+    x->issuer = arena_str(x->a, x->provider.issuer);
+    x->in.issuer = x->provider.issuer;
+    return true;
 }
 
 /* -- collateral as it arrives: recognised and digested once, found again by its bytes -- */
@@ -166,13 +147,13 @@ static void free_policy(void *p)
     policy_free(p);
 }
 
-/* Drafts are compiled for their one use; a provider's policy is kept. */
+/* A provider's policy is kept; a draft is compiled for its one use, so that drafts push nothing out. */
 static bool compile(struct attestation *x, struct err *e)
 {
     static const char tag;
     const struct bytes both[] = { bytes_str(x->kind->name), LIT("\0"), x->policy_text };
     struct digest key = hash_parts(HASH_SHA256, both, COUNT(both));
-    struct policy *p = memo_find(x->core->memo, &tag, key.p);
+    struct policy *p = x->draft ? NULL : memo_find(x->core->memo, &tag, key.p);
 
     if (p == NULL) {
         struct policy_diagnostics diag = policy_diagnostics_open(x->a);
@@ -181,29 +162,72 @@ static bool compile(struct attestation *x, struct err *e)
             policy_error(&diag, x->a, e);
             return false;
         }
-        if (!memo_put(x->core->memo, &tag, key.p, p, free_policy))
+        if (x->draft)
+            x->compiled_draft = p;
+        else if (!memo_put(x->core->memo, &tag, key.p, p, free_policy))
             return err_memory(e, "policy");
     }
     x->policy = p;
     return true;
 }
 
-/* The tenant's own, opened out of its envelope. The signer was checked when it was set; what is stored since
- * is vouched for by the head. */
-static bool own_policy(struct attestation *x, const struct provider *p, struct err *e)
+/* A tenant's policy as it was opened out of its envelope: text and signer. */
+struct opened_policy {
+    struct arena own;
+    struct bytes text, signer;
+};
+
+static void free_opened(void *p)
+{
+    struct arena own = ((struct opened_policy *)p)->own;
+
+    arena_done(&own);
+}
+
+static bool read_envelope(struct bytes jws, struct opened_policy *ret, struct err *e)
 {
     struct signed_request r;
     bool empty, ok;
 
-    if (!signed_request_open(p->policy_jws, ANY_TIME, x->a, &r, e))
+    if (!signed_request_open(jws, ANY_TIME, &ret->own, &r, e))
         return false;
-    ok = policy_of_request(&r, x->a, &x->policy_text, &empty, e);
+    ok = policy_of_request(&r, &ret->own, &ret->text, &empty, e);
     if (ok && r.is_signed) {
-        x->policy_signer = policy_signer_json(&r, x->a);
-        ok = x->policy_signer.p != NULL || err_memory(e, "policy signer");
+        ret->signer = policy_signer_json(&r, &ret->own);
+        ok = ret->signer.p != NULL || err_memory(e, "policy signer");
     }
     signed_request_done(&r);
     return ok;
+}
+
+/* The signer was checked when the policy was set; what is stored since is vouched for by the head. So the
+ * envelope is opened once and found again by its digest. */
+static bool own_policy(struct attestation *x, const struct provider *p, struct err *e)
+{
+    static const char tag;
+    struct digest key = sha256(p->policy_jws);
+    struct opened_policy *o = memo_find(x->core->memo, &tag, key.p);
+
+    if (o == NULL) {
+        struct arena own;
+
+        arena_init(&own, CORE_REQUEST_BUDGET);
+        o = arena_new(&own, struct opened_policy);
+        if (o == NULL) {
+            arena_done(&own);
+            return err_memory(e, "policy");
+        }
+        o->own = own;
+        if (!read_envelope(p->policy_jws, o, e)) {
+            free_opened(o);
+            return false;
+        }
+        if (!memo_put(x->core->memo, &tag, key.p, o, free_opened))
+            return err_memory(e, "policy");
+    }
+    x->policy_text = o->text;
+    x->policy_signer = o->signer;
+    return true;
 }
 
 /* A draft is policy text; a JWS that carries one is taken too. */
@@ -225,16 +249,13 @@ static bool draft_policy(struct attestation *x, struct err *e)
 
 static bool find_policy(struct attestation *x, struct err *e)
 {
-    struct provider p;
+    const struct provider *p = &x->provider;
 
-    if (!provider_read(x->core, x->f, bytes_str(x->kind->name), x->a, &p, e))
-        return false;
-    x->issuer = arena_str(x->a, p.issuer);
     x->draft = wire_find(x->f, TAG_DRAFT_POLICY, &x->policy_text);
     if (x->draft)
         return draft_policy(x, e);
-    if (p.has_policy)
-        return own_policy(x, &p, e);
+    if (p->has_policy)
+        return own_policy(x, p, e);
     if (!policy_default(bytes_str(x->kind->name), &x->policy_text) || x->policy_text.n == 0)
         return err_set(e, ERR_INVALID_OPERATION, "policy", "A %s attestation policy has not been set on the attestation provider.",
                        x->kind->name);
@@ -302,47 +323,47 @@ static bool evaluate(struct attestation *x, struct err *e)
 
 static bool write_token(struct attestation *x, struct bytes *ret, struct err *e)
 {
+    struct token_form form = protocol_token_form(x);
     struct jobj body = jobj_open(x->a);
     uint8_t jti[32];
+    struct bytes token;
 
     random_bytes(jti, sizeof(jti));
     jobj_text(&body, "iss", x->issuer);
     jobj_int(&body, "iat", x->now);
-    jobj_int(&body, "nbf", x->now);
-    jobj_int(&body, "exp", x->now + wire_u32(x->f, TAG_LIFETIME, 28800));
-    jobj_hex(&body, "jti", BYTES(jti));
+    jobj_int(&body, "nbf", form.not_before);
+    jobj_int(&body, "exp", form.expires);
+    jobj_hex(&body, "jti", bytes_of(jti, form.jti_size));
     return policy_token_members(x->policy, &x->found, &x->issued, &body, e)
-        && token_sign(x->core, x->issuer, x->alg, x->draft, jobj_print(&body, true), x->a, ret, e);
+        && token_sign(x->core, x->issuer, x->alg, x->draft, &form, jobj_print(&body, true), x->a, &token, e)
+        && protocol_answer(x, token, ret, e);
 }
 
-/* What a refused caller may read: a summary for everybody, the trace for who wrote the draft. */
-static void put_details(struct attestation *x, struct out *answer, struct err *e)
+/* The message names the rule that decided, without values of claims. The trace is for who wrote the draft,
+ * and for everybody where the operator says so. */
+static void put_details(struct attestation *x, struct out *answer)
 {
-    const char *summary;
-
-    if (x->trace.a == NULL)
-        return;
-    if (x->draft || x->explain_full)
+    if (x->trace.a != NULL && (x->draft || x->explain_full))
         wire_put(answer, TAG_ERROR_DETAILS, policy_trace_json(&x->trace, x->a));
-    summary = policy_trace_summary(&x->trace, x->draft || x->explain_full, x->a);
-    if (summary != NULL) {
-        size_t n = strlen(e->why);
-
-        snprintf(e->why + n, sizeof(e->why) - n, "\n%s", summary);
-    }
 }
 
 static bool run(struct attestation *x, struct bytes *ret_token, struct err *e)
 {
     struct verify_env env;
 
-    if (!read_request(x, e) || !read_policy(x, e) || !read_collateral(x, e))
+    if (!read_request(x, e) || !protocol_begin(x, e))
+        return false;
+    if (x->answered) {
+        *ret_token = x->answer;
+        return true;
+    }
+    if (!read_policy(x, e) || !read_collateral(x, e))
         return false;
     env = (struct verify_env){ .now = x->now, .trust = &x->core->trust, .collateral = &x->collateral, .settings = &x->settings,
                                .memo = x->core->memo, .a = x->a };
     x->found = claims_open(x->a);
     common_claims(x);
-    return evidence_verify(x->kind, &x->in, &env, &x->found, &x->status, e) && evaluate(x, e) && write_token(x, ret_token, e);
+    return evidence_verify_keep(x->kind, &x->in, &env, &x->found, &x->status, &x->evidence, e) && evaluate(x, e) && write_token(x, ret_token, e);
 }
 
 bool core_attest(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e)
@@ -358,6 +379,7 @@ bool core_attest(struct core *c, const struct wire_fields *f, int64_t now, struc
     if (ok)
         wire_put(answer, TAG_BODY, token);
     else
-        put_details(&x, answer, e);
+        put_details(&x, answer);
+    policy_free(x.compiled_draft);
     return ok;
 }

@@ -7,6 +7,7 @@
 #include "core/selfevidence.h"
 #include "crypto/cert.h"
 #include "evidence/evidence.h"
+#include "evidence/tpm/tpm.h"
 #include "wire/wire.h"
 
 #define CORE_REQUEST_BUDGET ((size_t)64 << 20)
@@ -19,6 +20,8 @@ struct core {
     bool probe;           /* answers MSG_PROBE: tests of the sandbox */
     int64_t clock_offset; /* --dev only: pretended minus real time */
     struct memo *memo;    /* verified chains and collateral, compiled policies */
+    struct tpm_replay *replay; /* challenges that were answered, in an arena of its own */
+    struct arena replay_arena;
     struct memo *seen;    /* newest version of each provider's head */
     struct memo *items;   /* collateral as it arrived, with its digests */
 };
@@ -47,9 +50,11 @@ void policy_error(const struct policy_diagnostics *d, struct arena *a, struct er
 
 /* -- token.c -- */
 
-/* A compact JWS over `claims` (JSON): header {"alg","jku","kid","typ"}. `unsigned_token`: alg none, empty signature. */
-bool token_sign(struct core *c, const char *issuer, enum sig_alg alg, bool unsigned_token, struct bytes claims, struct arena *a,
-                struct bytes *ret, struct err *e) CHECKED;
+struct token_form;
+/* A compact JWS over `claims` (JSON): header {"alg","jku","kid","typ"}, with a form (NULL: none) also x5c or x5t.
+ * `unsigned_token`: alg none, empty signature. */
+bool token_sign(struct core *c, const char *issuer, enum sig_alg alg, bool unsigned_token, const struct token_form *form,
+                struct bytes claims, struct arena *a, struct bytes *ret, struct err *e) CHECKED;
 /* "RS256" and the other three that a provider may choose. */
 bool token_alg(struct bytes name, enum sig_alg *ret, struct err *e) CHECKED;
 

@@ -108,7 +108,7 @@ static bool put_token(struct core *c, const struct wire_fields *f, const struct 
 
     if (wire_find(f, TAG_ALG, &name) && !token_alg(name, &alg, e))
         return false;
-    if (!token_sign(c, arena_str(a, p->issuer), alg, false, jobj_print(body, true), a, &token, e))
+    if (!token_sign(c, arena_str(a, p->issuer), alg, false, NULL, jobj_print(body, true), a, &token, e))
         return false;
     wire_put(answer, TAG_BODY, token);
     return true;

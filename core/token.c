@@ -1,8 +1,9 @@
 /* token.c: the compact JWS of an answer (RFC 7515), and the key set that relying parties check it with. */
-#include "core/core.h"
+#include "core/attestation.h"
 
 #include "codec/b64.h"
 #include "codec/json.h"
+#include "jose/jws.h"
 
 static const struct {
     const char *name;
@@ -20,13 +21,38 @@ bool token_alg(struct bytes name, enum sig_alg *ret, struct err *e)
                    (const char *)name.p);
 }
 
-bool token_sign(struct core *c, const char *issuer, enum sig_alg alg, bool unsigned_token, struct bytes claims, struct arena *a,
-                struct bytes *ret, struct err *e)
+static size_t slot_of(const struct core *c, const struct signing_key *k)
+{
+    return k == &c->keys.rsa ? 0 : k == &c->keys.p256 ? 1 : 2;
+}
+
+/* x5c: the certificate as the provider's key set shows it; x5t: its SHA-1 (RFC 7515 sections 4.1.6, 4.1.7). */
+static bool put_certificate(struct core *c, const char *issuer, struct signing_key *k, enum sig_alg alg, const struct token_form *form,
+                            struct jobj *header, struct arena *a, struct err *e)
+{
+    struct jarr chain = jarr_open(a);
+    struct bytes der;
+    struct digest d;
+
+    if (form == NULL || (!form->with_certificate && !form->with_thumbprint))
+        return true;
+    if (!signing_certificate(k, alg == SIG_PS256 ? SIG_RS256 : alg, issuer, &c->self[slot_of(c, k)], a, &der, e))
+        return false;
+    d = hash(HASH_SHA1, der);
+    jarr_str(&chain, b64std_encode(a, der));
+    if (form->with_certificate)
+        jobj_json(header, "x5c", jarr_close(&chain));
+    else
+        jobj_b64url(header, "x5t", digest_bytes(&d));
+    return true;
+}
+
+bool token_sign(struct core *c, const char *issuer, enum sig_alg alg, bool unsigned_token, const struct token_form *form,
+                struct bytes claims, struct arena *a, struct bytes *ret, struct err *e)
 {
     struct signing_key *k = keys_for(&c->keys, alg);
     struct jobj header = jobj_open(a);
-    struct out o = out_open(a);
-    struct bytes sig = { NULL, 0 };
+    struct bytes input, sig = { NULL, 0 };
 
     if (k == NULL || claims.p == NULL)
         return err_set(e, ERR_INTERNAL, "token", "no key for %s", sig_alg_name(alg));
@@ -34,36 +60,27 @@ bool token_sign(struct core *c, const char *issuer, enum sig_alg alg, bool unsig
     jobj_text(&header, "jku", arena_printf(a, "%s/certs", issuer));
     jobj_text(&header, "kid", k->kid);
     jobj_text(&header, "typ", "JWT");
-    b64url_print(&o, jobj_print(&header, false));
-    out_char(&o, '.');
-    b64url_print(&o, claims);
-    if (!out_ok(&o))
-        return err_memory(e, "token");
-    if (!unsigned_token && !keys_sign(k, alg, out_view(&o), a, &sig, e))
+    if (!put_certificate(c, issuer, k, alg, form, &header, a, e))
         return false;
-    out_char(&o, '.');
-    b64url_print(&o, sig);
-    *ret = out_view(&o);
+    input = jws_input(jobj_print(&header, false), claims, a);
+    if (input.p == NULL)
+        return err_memory(e, "token");
+    if (!unsigned_token && !keys_sign(k, alg, input, a, &sig, e))
+        return false;
+    *ret = jws_join(input, sig, a);
     return ret->p != NULL || err_memory(e, "token");
 }
 
-static void put_public(struct jobj *o, const struct signing_key *k, struct arena *a, struct err *e)
+/* kty and the key's own members, in front of which the recorded ones stand. */
+static bool put_public(struct jobj *o, const struct signing_key *k, struct err *e)
 {
     struct key *pub = NULL;
 
     if (!key_from_spki(k->spki, "token key", &pub, e))
-        return;
-    if (k->kind == KEY_RSA) {
-        jobj_b64url(o, "n", arena_copy(a, key_modulus(pub)));
-        jobj_b64url(o, "e", arena_copy(a, key_exponent(pub)));
-    } else {
-        struct bytes point = arena_copy(a, key_point(pub));
-
-        jobj_text(o, "crv", key_kind_name(k->kind));
-        jobj_b64url(o, "x", bytes_part(point, 0, point.n / 2));
-        jobj_b64url(o, "y", bytes_part(point, point.n / 2, point.n / 2));
-    }
+        return false;
+    jwk_write(pub, o);
     key_free(pub);
+    return true;
 }
 
 static struct bytes jwk(struct core *c, struct signing_key *k, enum sig_alg alg, const char *issuer, size_t slot,
@@ -78,13 +95,10 @@ static struct bytes jwk(struct core *c, struct signing_key *k, enum sig_alg alg,
     jarr_str(&chain, b64std_encode(a, der));
     jobj_json(&o, "x5c", jarr_close(&chain));
     jobj_text(&o, "kid", k->kid);
-    jobj_text(&o, "kty", k->kind == KEY_RSA ? "RSA" : "EC");
+    if (!put_public(&o, k, e))
+        return (struct bytes){ NULL, 0 };
     jobj_text(&o, "use", "sig");
-    if (k->kind != KEY_RSA)
-        jobj_text(&o, "alg", sig_alg_name(alg));
-    else
-        jobj_text(&o, "alg", alg == SIG_PS256 ? "PS256" : "RS256");
-    put_public(&o, k, a, e);
+    jobj_text(&o, "alg", sig_alg_name(alg));
     return jobj_print(&o, false);
 }
 

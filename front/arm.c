@@ -167,7 +167,7 @@ static bool read_creation(struct request *rq, struct creation *ret, struct err *
         return err_set(e, ERR_BAD_REQUEST, "request body", "member 'location' is missing");
     ret->row = (struct store_provider){ .name = rq->steps[2], .subscription = rq->steps[0], .group = rq->steps[1],
                                         .location = arena_str(&rq->a, location), .tags = print_tags(json_member_nocase(j, "tags"), &rq->a),
-                                        .created = clock_now() };
+                                        .created = front_now(rq->front) };
     signers = json_member_nocase(properties, "policySigningCertificates");
     if (signers != NULL && signers->type == JSON_OBJECT)
         ret->signers = signers->raw;
@@ -183,11 +183,18 @@ static void on_created(struct request *rq, const struct wire_fields *f)
 
     if (core_replied_error(rq, f))
         return;
-    if (!wire_find(f, TAG_HEAD, &head) || !wire_find(f, TAG_MAC, &mac) || !read_creation(rq, &c, &e))
+    if (!wire_find(f, TAG_HEAD, &head) || !wire_find(f, TAG_MAC, &mac)) {
         (void)err_set(&e, ERR_INTERNAL, "core", "answer has no head");
+        fail(rq, &e);
+        return;
+    }
+    if (!read_creation(rq, &c, &e)) {
+        fail(rq, &e);
+        return;
+    }
     c.row.head = arena_copy(&rq->a, head);
     c.row.mac = arena_copy(&rq->a, mac);
-    if (e.code != ERR_NONE || !store_provider_add(rq->front->store, &c.row, &e)) {
+    if (!store_provider_add(rq->front->store, &c.row, &e)) {
         fail(rq, &e);
         return;
     }

@@ -2,6 +2,7 @@
 #include "front/front.h"
 
 #include "codec/hex.h"
+#include "evidence/tpm/tpm.h"
 #include "crypto/hash.h"
 
 /* -- the call -- */
@@ -50,6 +51,13 @@ static void on_answer(struct request *rq, const struct wire_fields *f)
         reply_error(rq, &e);
         return;
     }
+    if (strcmp(rq->evidence_type, "Tpm") == 0) { /* a document of the protocol, in the member it came in */
+        struct jobj o = jobj_open(&rq->a);
+
+        jobj_str(&o, "data", token);
+        reply_json(rq, 200, jobj_print(&o, false));
+        return;
+    }
     reply_json(rq, 200, api_token(token, &rq->a));
 }
 
@@ -62,6 +70,15 @@ static void put_attached(struct out *frame, const struct api_attached *d, enum w
         wire_put(frame, json, (struct bytes){ NULL, 0 });
 }
 
+/* TPM's first message asks for a challenge and carries no evidence. */
+static bool is_first_message(struct request *rq, struct bytes data)
+{
+    enum tpm_message kind;
+    struct bytes jws;
+
+    return tpm_message_parse(data, &rq->a, &kind, &jws, NULL) && kind == TPM_MESSAGE_AIKCERT;
+}
+
 /* Which collateral: asked of the kind itself, which reads the evidence once more in the core. */
 static bool find_needs(struct request *rq, const struct evidence_kind *kind, const struct api_attest *body, struct needs *ret,
                        struct err *e)
@@ -70,6 +87,8 @@ static bool find_needs(struct request *rq, const struct evidence_kind *kind, con
     void *ev;
 
     *ret = needs_open(&rq->a);
+    if (kind == &evidence_tpm && is_first_message(rq, body->evidence))
+        return true;
     if (body->evidence.n > kind->max_size)
         return err_set(e, ERR_TOO_LARGE, kind->name, "evidence has %zu bytes, at most %zu are accepted", body->evidence.n, kind->max_size);
     return kind->parse(&in, &rq->a, &ev, e) && kind->needs(ev, &rq->front->settings, ret, e);
@@ -103,6 +122,7 @@ static void send_parcel(struct request *rq)
     wire_put_u32(&frame, TAG_EVAL_NUMBER, (uint32_t)f->settings.tcb_eval_number);
     wire_put_u32(&frame, TAG_GRACE, (uint32_t)f->settings.expired_grace);
     wire_put_u32(&frame, TAG_FLAGS, f->wire_flags);
+    wire_put_u32(&frame, TAG_SETTINGS, f->setting_bits);
     front_attach_collateral(f, &call->needs, &frame);
     core_ask(rq, &frame, id, on_answer);
 }
@@ -121,6 +141,9 @@ void handle_attest(struct request *rq)
         return;
     }
     rq->evidence_type = kind->name;
+    if (kind == &evidence_tpm && (rq->tenant.shared || rq->tenant.row.tpm_authentication)
+        && !auth_check(rq, MAY_READ_DATA, rq->tenant.shared ? NULL : rq->tenant.row.name))
+        return;
     rq->operation = arena_printf(&rq->a, "Attest%s", kind->name);
     call->kind = kind;
     rq->call = call;

@@ -83,7 +83,7 @@ static struct bytes record_json(struct request *rq)
     char status[8];
 
     snprintf(status, sizeof(status), "%d", rq->status);
-    jobj_text(&o, "Time", arena_printf(&rq->a, "%.19s.0000000Z", stamp_text(clock_now()).s));
+    jobj_text(&o, "Time", arena_printf(&rq->a, "%.19s.0000000Z", stamp_text(front_now(rq->front)).s));
     jobj_text(&o, "resourceId", rq->tenant.row.subscription == NULL
                   ? "/shared"
                   : arena_printf(&rq->a, "/subscriptions/%s/resourceGroups/%s/providers/Microsoft.Attestation/attestationProviders/%s",
@@ -114,7 +114,7 @@ void audit_flush(struct front *f)
     (void)!store_audit_begin(f->store, &e);
     for (size_t i = 0; i < a->count; i++) {
         if (e.code == ERR_NONE)
-            (void)!store_audit_add(f->store, clock_now(), a->list[i].provider, bytes_str(a->list[i].record), &e);
+            (void)!store_audit_add(f->store, front_now(f), a->list[i].provider, bytes_str(a->list[i].record), &e);
         if (a->file >= 0 && dprintf(a->file, "%s\n", a->list[i].record) < 0)
             log_line("error", "front", strerror(errno), "\"file\":\"audit\"");
         free(a->list[i].record);

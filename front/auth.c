@@ -167,7 +167,7 @@ static bool validate(struct front *f, struct bytes text, bool control, struct ar
         e->code = ERR_UNAUTHORIZED;
         return false;
     }
-    if (!check_claims(f, claims, ret->local, control, clock_now(), &ret->exp, e))
+    if (!check_claims(f, claims, ret->local, control, front_now(f), &ret->exp, e))
         return false;
     read_principal(f, claims, &ret->principal);
     return ret->principal.id[0] != 0 || refuse(e, "names no principal (oid or sub)");
@@ -180,7 +180,7 @@ static bool known_or_valid(struct front *f, struct bytes text, bool control, str
     struct digest key = sha256(text);
     struct known_token *t = memo_find(f->tokens, control ? &control_tag : &data_tag, key.p);
 
-    if (t != NULL && clock_now() <= t->exp + SKEW) {
+    if (t != NULL && front_now(f) <= t->exp + SKEW) {
         *ret = t->principal;
         return true;
     }

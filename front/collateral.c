@@ -61,7 +61,6 @@ struct collateral_link {
     uint64_t last_id, status_id;
     struct arena status_arena;
     struct bytes status;     /* what the process said last about itself: JSON */
-    int64_t clock_offset;    /* of development; the core judges, this only spares it what is over */
     int64_t wait_s;
     struct entry *chains[CHAINS];
     size_t empty;
@@ -163,11 +162,6 @@ static struct entry *entry_make(struct collateral_link *l, const char *key)
     return x;
 }
 
-static int64_t front_now(const struct front *f)
-{
-    return clock_now() + f->collateral_link->clock_offset;
-}
-
 static bool entry_valid(const struct front *f, const struct entry *x)
 {
     return x->count > 0 && front_now(f) <= x->to;
@@ -178,14 +172,11 @@ static bool entry_valid(const struct front *f, const struct entry *x)
 bool collateral_link_open(struct front *f, struct err *e)
 {
     struct collateral_link *l = arena_new(&f->own, struct collateral_link);
-    int64_t t;
 
     if (l == NULL)
         return err_memory(e, "collateral link");
     if (snprintf(l->path, sizeof(l->path), "%s/run/collateral.sock", f->config.value[CONFIG_service_state]) >= (int)sizeof(l->path))
         return err_set(e, ERR_USAGE, "collateral link", "path of the state folder is too long for a socket");
-    if (f->config.dev && stamp_parse(bytes_str(f->config.value[CONFIG_dev_clock]), &t))
-        l->clock_offset = t - clock_now();
     if (!config_number(&f->config, CONFIG_collateral_wait, 0, 60, &l->wait_s, e))
         return false;
     l->c.fd = -1;

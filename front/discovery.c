@@ -54,3 +54,11 @@ void handle_health(struct request *rq)
     }
     core_ask(rq, &frame, id, on_pong);
 }
+
+extern const uint8_t openapi_json[], openapi_json_end[]; /* openapi.S */
+
+void handle_openapi(struct request *rq)
+{
+    rq->public_answer = true;
+    reply_json(rq, 200, bytes_of(openapi_json, (size_t)(openapi_json_end - openapi_json)));
+}

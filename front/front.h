@@ -84,6 +84,8 @@ struct request {
     bool suspended;
     /* while the core works on it */
     uint64_t core_id, asked_us;
+    struct bytes core_frame; /* kept until the answer is there, for another worker */
+    bool core_handed_over;
     void *call;             /* of the handler, while it waits */
     void (*on_answer)(struct request *rq, const struct wire_fields *f);
     struct request *next;   /* list of those that wait */
@@ -93,6 +95,9 @@ struct request {
     bool too_large;
     bool seen;
 };
+
+/* Seconds since 1970, as the core counts them. */
+int64_t front_now(const struct front *f);
 
 const char *request_query(const struct request *rq, const char *name);  /* NULL: absent */
 const char *request_header(const struct request *rq, const char *name); /* NULL: absent */
@@ -115,6 +120,8 @@ bool core_replied_error(struct request *rq, const struct wire_fields *f);
 
 /* Finds the route and calls its handler, or replies 404 / 405 / 400. */
 void route(struct request *rq);
+/* Each row on standard output, for the test of the OpenAPI document. */
+void routes_print(void);
 
 /* -- handlers; each replies or asks the core -- */
 
@@ -122,6 +129,7 @@ void handle_attest(struct request *rq);
 void handle_certs(struct request *rq);
 void handle_metadata(struct request *rq);
 void handle_health(struct request *rq);
+void handle_openapi(struct request *rq);
 
 void handle_policy_get(struct request *rq);
 void handle_policy_put(struct request *rq);
@@ -157,6 +165,8 @@ void handle_arm_links(struct request *rq);
 bool tenant_find(struct request *rq) CHECKED;
 /* Base URL of a provider of this name. */
 const char *tenant_url(const struct front *f, const char *name, struct arena *a);
+/* Whether a host has the form of a provider's host (there may be no such provider). */
+bool tenant_is_provider_host(const struct front *f, struct bytes host);
 /* Head and MAC, or the issuer of the shared provider; for a type also its stored policy. */
 bool tenant_put(struct request *rq, const char *type, struct out *frame, struct err *e) CHECKED;
 
@@ -195,7 +205,7 @@ struct front {
     struct collateral collateral; /* of the configured folder */
     struct settings settings;
     const char *base_url;         /* of the shared provider */
-    uint32_t wire_flags;
+    uint32_t wire_flags, setting_bits;
     int64_t lifetime, body_limit, header_limit, connections, idle, drain, core_wait;
     struct core_link *links;
     size_t link_count;
@@ -211,6 +221,7 @@ struct front {
     struct audit *audit;
     struct metrics *metrics;
     struct collateral_link *collateral_link;
+    int64_t clock_offset; /* --dev only: pretended minus real time */
     uint64_t last_id;
     size_t in_flight;
     bool stopping;
@@ -254,7 +265,6 @@ int http_descriptor(const struct http *h); /* readable: call http_run() */
 int http_timeout_ms(const struct http *h); /* -1: none */
 void http_run(struct http *h);
 void http_resume(struct request *rq);
-bool http_reload(struct http *h, struct err *e) CHECKED; /* TLS certificate and key anew */
 void http_stop_accepting(struct http *h);
 void http_close(struct http *h);
 

@@ -3,14 +3,15 @@
  * The library runs inside our own loop: it gives a descriptor to wait for and is run when that is ready.
  * A request whose answer comes from the core is suspended and resumed; nothing here blocks. */
 #include "front/front.h"
+#include "front/tls.h"
 
 #include "crypto/hash.h"
 #include "os/io.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <netdb.h>
@@ -20,100 +21,10 @@
 
 #define POOL_FACTOR 2 /* of the header limit: what lies between is refused with our own document */
 
-/* A certificate with its key; two generations, so that a handshake in progress keeps the one it began with. */
-struct tls_identity {
-    gnutls_pcert_st chain[8];
-    unsigned count;
-    gnutls_privkey_t key;
-};
-
 struct http {
     struct front *front;
     struct MHD_Daemon *daemon;
-    struct tls_identity identity[2];
-    size_t current;
 };
-
-static struct http *the_http; /* the certificate callback of the library has no argument of ours */
-
-/* -- TLS identity -- */
-
-static void identity_done(struct tls_identity *t)
-{
-    for (unsigned i = 0; i < t->count; i++)
-        gnutls_pcert_deinit(&t->chain[i]);
-    if (t->key != NULL)
-        gnutls_privkey_deinit(t->key);
-    *t = (struct tls_identity){ .count = 0 };
-}
-
-static bool tls_path(const struct front *f, enum config_key k, const char *file, char *to, size_t size)
-{
-    const char *set = f->config.value[k];
-
-    return set[0] != 0 ? snprintf(to, size, "%s", set) < (int)size
-                       : snprintf(to, size, "%s/tls/%s", f->config.value[CONFIG_service_state], file) < (int)size;
-}
-
-static bool identity_load(const struct front *f, struct tls_identity *ret, struct err *e)
-{
-    char cert_path[4096], key_path[4096];
-    struct bytes cert, key;
-    struct arena a;
-    gnutls_datum_t c, k;
-    unsigned count = COUNT(ret->chain);
-    int rc;
-
-    arena_init(&a, 2 << 20);
-    *ret = (struct tls_identity){ .count = 0 };
-    if (!tls_path(f, CONFIG_tls_certificate, "cert.pem", cert_path, sizeof(cert_path))
-        || !tls_path(f, CONFIG_tls_key, "key.pem", key_path, sizeof(key_path)) || !file_read(cert_path, 1 << 20, &a, &cert, e)
-        || !file_read(key_path, 1 << 16, &a, &key, e)) {
-        arena_done(&a);
-        return err_set(e, ERR_USAGE, "TLS identity", "path is too long");
-    }
-    c = (gnutls_datum_t){ (unsigned char *)(uintptr_t)cert.p, (unsigned)cert.n };
-    k = (gnutls_datum_t){ (unsigned char *)(uintptr_t)key.p, (unsigned)key.n };
-    rc = gnutls_pcert_list_import_x509_raw(ret->chain, &count, &c, GNUTLS_X509_FMT_PEM, 0);
-    if (rc >= 0) {
-        ret->count = count;
-        rc = gnutls_privkey_init(&ret->key);
-    }
-    if (rc >= 0)
-        rc = gnutls_privkey_import_x509_raw(ret->key, &k, GNUTLS_X509_FMT_PEM, NULL, 0);
-    gnutls_memset((void *)(uintptr_t)key.p, 0, key.n);
-    arena_done(&a);
-    if (rc < 0) {
-        identity_done(ret);
-        return err_set(e, ERR_USAGE, "TLS identity", "%s, %s: %s", cert_path, key_path, gnutls_strerror(rc));
-    }
-    return true;
-}
-
-static int give_identity(gnutls_session_t session, const gnutls_datum_t *req_ca_rdn, int nreqs, const gnutls_pk_algorithm_t *algos,
-                         int algo_count, gnutls_pcert_st **ret_chain, unsigned *ret_count, gnutls_privkey_t *ret_key)
-{
-    struct tls_identity *t = &the_http->identity[the_http->current];
-
-    (void)session, (void)req_ca_rdn, (void)nreqs, (void)algos, (void)algo_count;
-    *ret_chain = t->chain;
-    *ret_count = t->count;
-    *ret_key = t->key;
-    return 0;
-}
-
-bool http_reload(struct http *h, struct err *e)
-{
-    size_t other = 1 - h->current;
-    struct tls_identity fresh;
-
-    if (!identity_load(h->front, &fresh, e))
-        return false; /* the one in use stays */
-    identity_done(&h->identity[other]);
-    h->identity[other] = fresh;
-    h->current = other;
-    return true;
-}
 
 /* -- requests -- */
 
@@ -428,8 +339,7 @@ bool http_open(struct front *f, int listener, struct http **ret, struct err *e)
     if (h == NULL)
         return err_memory(e, "HTTP");
     h->front = f;
-    the_http = h;
-    if (!identity_load(f, &h->identity[0], e))
+    if (!tls_open(f, e))
         return false;
     if (!client_ca(f, &ca, e))
         return false;
@@ -438,7 +348,7 @@ bool http_open(struct front *f, int listener, struct http **ret, struct err *e)
         MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_NOTIFY_COMPLETED, on_end, h,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)f->connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)f->idle,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)f->header_limit * POOL_FACTOR, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_HTTPS_CERT_CALLBACK, give_identity, MHD_OPTION_HTTPS_PRIORITIES,
+        MHD_OPTION_HTTPS_CERT_CALLBACK, tls_give, MHD_OPTION_HTTPS_PRIORITIES,
         "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE", ca == NULL ? MHD_OPTION_END : MHD_OPTION_HTTPS_MEM_TRUST, ca,
         MHD_OPTION_END);
     if (h->daemon == NULL)
@@ -474,6 +384,5 @@ void http_stop_accepting(struct http *h)
 void http_close(struct http *h)
 {
     MHD_stop_daemon(h->daemon);
-    identity_done(&h->identity[0]);
-    identity_done(&h->identity[1]);
+    tls_close();
 }

@@ -2,7 +2,9 @@
  *
  * avouch-front CONFIG-FD LISTENER-FD METRICS-FD METRICS-MEMORY-FD SLOT CORE-WORKERS */
 #include "front/front.h"
+#include "front/tls.h"
 
+#include "codec/stamp.h"
 #include "crypto/hash.h"
 #include "os/io.h"
 #include "os/sandbox.h"
@@ -38,17 +40,65 @@ static bool read_accept(const char *list, uint32_t *ret, struct err *e)
     return true;
 }
 
+int64_t front_now(const struct front *f)
+{
+    return clock_now() + f->clock_offset;
+}
+
+/* Both processes pretend the same time: a token of one must not be old to the other. */
+static bool read_clock(struct front *f, struct err *e)
+{
+    const char *text = f->config.value[CONFIG_dev_clock];
+    int64_t t;
+
+    if (!f->config.dev || text[0] == 0)
+        return true;
+    if (!stamp_parse(bytes_str(text), &t))
+        return err_set(e, ERR_USAGE, "configuration", "'dev.clock' is not a time of the form YYYY-MM-DDThh:mm:ssZ");
+    f->clock_offset = t - clock_now();
+    return true;
+}
+
+/* What the operator chose for SEV-SNP and TPM evidence, as bits of the parcel. */
+static bool read_evidence_settings(const struct config *c, uint32_t *ret, struct err *e)
+{
+    static const struct {
+        enum config_key key;
+        uint32_t bit;
+    } rows[] = {
+        { CONFIG_verify_mix_evaluation_numbers, SETTING_MIX_EVAL_NUMBERS }, { CONFIG_token_compatible, SETTING_COMPATIBLE },
+        { CONFIG_verify_snp_version1, SETTING_SNP_V1 }, { CONFIG_verify_snp_masked_chip_id, SETTING_SNP_MASKED_CHIP_ID },
+        { CONFIG_verify_snp_refuse_debug, SETTING_SNP_REFUSE_DEBUG }, { CONFIG_verify_snp_refuse_provisional, SETTING_SNP_REFUSE_PROVISIONAL },
+        { CONFIG_verify_snp_require_receipt, SETTING_SNP_REQUIRE_RECEIPT }, { CONFIG_verify_tpm_sha1, SETTING_TPM_SHA1 },
+    };
+    const char *crl = c->value[CONFIG_verify_snp_crl];
+
+    *ret = 0;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        bool yes;
+
+        if (!config_yes(c, rows[i].key, &yes, e))
+            return false;
+        *ret |= yes ? rows[i].bit : 0u;
+    }
+    if (strcmp(crl, "off") == 0)
+        *ret |= SETTING_SNP_CRL_OFF;
+    else if (strcmp(crl, "required") == 0)
+        *ret |= SETTING_SNP_CRL_REQUIRED;
+    else if (strcmp(crl, "if-present") != 0)
+        return err_set(e, ERR_USAGE, "configuration", "'verify.snp_crl' is '%s'; it may be if-present, required or off", crl);
+    return true;
+}
+
 static bool read_settings(struct front *f, struct err *e)
 {
     const struct config *c = &f->config;
-    bool mix, compatible;
-
     f->settings = settings_default();
     f->base_url = c->value[CONFIG_service_base_url];
-    if (!read_accept(c->value[CONFIG_verify_accept], &f->settings.accept_tcb, e)
+    if (!read_clock(f, e) || !read_accept(c->value[CONFIG_verify_accept], &f->settings.accept_tcb, e)
         || !config_number(c, CONFIG_verify_expired_grace, 0, 30 * 86400, &f->settings.expired_grace, e)
         || !config_number(c, CONFIG_verify_evaluation_number, 0, UINT32_MAX, &f->settings.tcb_eval_number, e)
-        || !config_yes(c, CONFIG_verify_mix_evaluation_numbers, &mix, e) || !config_yes(c, CONFIG_token_compatible, &compatible, e)
+        || !read_evidence_settings(c, &f->setting_bits, e)
         || !config_number(c, CONFIG_token_lifetime, 60, 28800, &f->lifetime, e)
         || !config_number(c, CONFIG_limits_body, 1024, 12 << 20, &f->body_limit, e)
         || !config_number(c, CONFIG_limits_header, 4096, 1 << 20, &f->header_limit, e)
@@ -58,9 +108,8 @@ static bool read_settings(struct front *f, struct err *e)
         || !config_number(c, CONFIG_limits_core_wait, 1, 600, &f->core_wait, e) || !config_number(c, CONFIG_limits_rate, 0, 1000000, &f->rate, e)
         || !config_number(c, CONFIG_limits_tenant_rate, 0, 1000000, &f->tenant_rate, e))
         return false;
-    f->settings.mix_eval_numbers = mix;
-    f->wire_flags = (mix ? WIRE_MIX_EVAL_NUMBERS : 0u) | (compatible ? WIRE_COMPATIBLE : 0u)
-        | (strcmp(c->value[CONFIG_policy_explain], "full") == 0 ? WIRE_EXPLAIN_FULL : 0u);
+    settings_apply(&f->settings, f->setting_bits);
+    f->wire_flags = strcmp(c->value[CONFIG_policy_explain], "full") == 0 ? WIRE_EXPLAIN_FULL : 0;
     return true;
 }
 
@@ -101,7 +150,7 @@ static void on_signal(struct front *f, int fd, uint64_t *deadline)
     if (read(fd, &s, sizeof(s)) != sizeof(s))
         return;
     if (s.ssi_signo == SIGHUP) {
-        if (http_reload(f->http, &e))
+        if (tls_reload(f, &e))
             log_line("info", "front", "TLS certificate was read anew", "");
         else
             log_error("front", &e);
@@ -156,6 +205,10 @@ int main(int argc, char **argv)
     sigset_t set;
     int signals;
 
+    if (argc == 2 && strcmp(argv[1], "--routes") == 0) {
+        routes_print();
+        return 0;
+    }
     if (argc != 7) {
         fputs("avouch-front is started by avouchd\n", stderr);
         return 2;

@@ -43,7 +43,7 @@ void metrics_count(const struct request *rq)
 {
     struct metrics *m = rq->front->metrics;
     const char *operation = rq->operation == NULL ? "Other" : rq->operation;
-    const char *type = strcmp(operation, "Attest") == 0 && rq->evidence_type != NULL ? rq->evidence_type : "";
+    const char *type = rq->evidence_type != NULL ? rq->evidence_type : "";
     uint64_t us = clock_monotonic_us() - rq->started_us;
     char result[32];
     size_t b = 0;
@@ -128,7 +128,7 @@ static void print_collateral(const struct front *f, struct out *o)
         const struct collateral_item *c = &f->collateral.list[i];
 
         out_printf(o, "avouch_collateral_expires_seconds{kind=\"%s\",item=\"%zu\"} %lld\n", collateral_kind_name(c->kind), i,
-                   (long long)(c->to == INT64_MAX ? 0 : c->to - clock_now()));
+                   (long long)(c->to == INT64_MAX ? 0 : c->to - front_now(f)));
     }
 }
 

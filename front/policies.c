@@ -68,7 +68,7 @@ static void on_token(struct request *rq, const struct wire_fields *f)
 static void on_change(struct request *rq, const struct wire_fields *f)
 {
     struct bytes head, mac, jws = { NULL, 0 };
-    struct store_policy row = { .type = rq->steps[0], .who = rq->principal.id, .when = clock_now() };
+    struct store_policy row = { .type = rq->steps[0], .who = rq->principal.id, .when = front_now(rq->front) };
     struct head h;
     struct err e = { .code = ERR_NONE };
     bool policy = rq->steps[0] != NULL;

@@ -22,6 +22,7 @@ static const struct route_row {
 } rows[] = {
     { "GET",    "/.well-known/openid-configuration", TENANT,                 "GetOpenIdMetadata",       handle_metadata },
     { "GET",    "/certs",                            TENANT,                 "GetCerts",                handle_certs },
+    { "GET",    "/openapi.json",                     0,                      "GetOpenApi",              handle_openapi },
     { "GET",    "/servicehealth",                    0,                      "GetServiceHealth",        handle_health },
     { "POST",   "/attest/{}",                        TENANT | NEEDS_VERSION, "Attest",                  handle_attest },
     { "POST",   "/policies/{}:reset",                TENANT | NEEDS_VERSION, "ResetPolicy",             handle_policy_reset },
@@ -53,6 +54,12 @@ static const struct route_row {
     { "GET",    ARM "/{}/privateLinkResources",            ARM_VERSION, "ListLinkResources",  handle_arm_links },
 };
 /* clang-format on */
+
+void routes_print(void)
+{
+    for (size_t i = 0; i < COUNT(rows); i++)
+        printf("%s %s\n", rows[i].method, rows[i].path);
+}
 
 /* Literal text up to the next hole, then the hole's text; steps go to the arena of the request. */
 static bool match(struct request *rq, const char *pattern)

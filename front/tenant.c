@@ -50,6 +50,16 @@ static struct bytes name_in_host(const struct front *f, struct bytes host)
     return bytes_part(host, before, host.n - before - after);
 }
 
+bool tenant_is_provider_host(const struct front *f, struct bytes host)
+{
+    struct bytes name = name_in_host(f, host);
+
+    for (size_t i = 0; i < name.n; i++)
+        if (name.p[i] == '.')
+            return false;
+    return name.n > 0 && name.n <= 24;
+}
+
 bool tenant_find(struct request *rq)
 {
     struct err e = { .code = ERR_NONE };

@@ -24,6 +24,13 @@
     X(verify,      expired_grace,          "0",                             "seconds that collateral may be past its end")    \
     X(verify,      mix_evaluation_numbers, "no",                            "TCB info and QE identity of different numbers")  \
     X(verify,      evaluation_number,      "0",                             "what azuredefault stands for; 0: the newest")    \
+    X(verify,      snp_crl,                "if-present",                     "AMD revocation lists: if-present, required or off") \
+    X(verify,      snp_version1,           "no",                             "SEV-SNP reports of version 1 are accepted")     \
+    X(verify,      snp_masked_chip_id,     "no",                             "SEV-SNP reports with a masked CHIP_ID are accepted") \
+    X(verify,      snp_refuse_debug,       "no",                             "debuggable SEV-SNP guests are refused before any policy") \
+    X(verify,      snp_refuse_provisional, "no",                             "provisional AMD firmware is refused before any policy") \
+    X(verify,      snp_require_receipt,    "no",                             "container endorsements must carry a ledger receipt") \
+    X(verify,      tpm_sha1,               "no",                             "TPM quotes and logs that only SHA-1 covers are accepted") \
     X(verify,      trust,                  "",                              "folder of certificates that are trust anchors too") \
     X(auth,        issuer,                 "",                              "issuer of bearer tokens, as in their iss")       \
     X(auth,        jwks,                   "",                              "file with the issuer's key set")                 \

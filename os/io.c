@@ -229,7 +229,7 @@ void log_line(const char *level, const char *process, const char *message, const
 
 void log_error(const char *process, const struct err *e)
 {
-    char text[640];
+    char text[sizeof(e->what) + sizeof(e->why) + 4];
 
     snprintf(text, sizeof(text), "%s: %s", e->what, e->why);
     log_line("error", process, text, "");

@@ -336,6 +336,25 @@ bool cert_check_issued(const struct cert *child, const struct cert *parent, stru
     return true;
 }
 
+/* DER certificates one behind the other. */
+static bool ders_read(struct bytes in, size_t max, const char *what, struct cert *list, size_t *count, struct err *e)
+{
+    struct cur c = cur_open(in);
+
+    while (cur_left(&c) > 0) {
+        struct bytes der = der_whole(&c, DER_SEQUENCE, "Certificate");
+
+        if (!cur_check(&c, ERR_CERT_FORMAT, what, e))
+            return false;
+        if (*count == max)
+            return err_set(e, ERR_CERT_FORMAT, what, "more than %zu certificates", max);
+        if (!cert_parse(der, what, &list[*count], e))
+            return false;
+        (*count)++;
+    }
+    return true;
+}
+
 bool certs_read(struct bytes in, size_t max, const char *what, struct arena *a,
                 struct cert **ret, size_t *ret_count, struct err *e)
 {
@@ -347,10 +366,10 @@ bool certs_read(struct bytes in, size_t max, const char *what, struct arena *a,
     if (list == NULL)
         return err_memory(e, what);
     if (in.n > 0 && in.p[0] == DER_SEQUENCE) {
-        if (!cert_parse(in, what, &list[0], e))
+        if (!ders_read(in, max, what, list, &count, e))
             return false;
         *ret = list;
-        *ret_count = 1;
+        *ret_count = count;
         return true;
     }
     while (pem_next(in, &at, what, a, &block, &inner)) {

@@ -56,8 +56,7 @@ bool cert_self_issued(const struct cert *c);
 /* Critical extensions that this library does not process: the OID's content of the first, or empty. */
 struct bytes cert_unknown_critical(const struct cert *c);
 
-/* PEM text (other blocks and text between are skipped) or one DER certificate; at most `max`. Trailing
- * NULs are ignored. */
+/* PEM text (other blocks and text between are skipped) or DER certificates one behind the other; at most `max`. */
 bool certs_read(struct bytes in, size_t max, const char *what, struct arena *a,
                 struct cert **ret, size_t *ret_count, struct err *e) CHECKED;
 

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/out.h"
 #include "codec/der.h"
+#include "crypto/p384.h"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -16,7 +17,8 @@
 
 struct key {
     enum key_kind kind;
-    EVP_PKEY *pkey;
+    EVP_PKEY *pkey;       /* P-384: made when somebody asks for it */
+    struct p384 *p384;    /* what verifies on P-384 */
     EVP_PKEY_CTX *verify; /* made at first use and kept: making one costs as much as a small verification */
     enum sig_alg verify_alg;
     size_t n;             /* length of point or modulus */
@@ -54,6 +56,9 @@ static const struct {
     [SIG_PS256] = { "PS256", true, true, KEY_RSA, HASH_SHA256 },
     [SIG_PS384] = { "PS384", true, true, KEY_RSA, HASH_SHA384 },
     [SIG_PS512] = { "PS512", true, true, KEY_RSA, HASH_SHA512 },
+    [SIG_PS256_ANY_SALT] = { "PS256 of any salt", true, true, KEY_RSA, HASH_SHA256 },
+    [SIG_PS384_ANY_SALT] = { "PS384 of any salt", true, true, KEY_RSA, HASH_SHA384 },
+    [SIG_PS512_ANY_SALT] = { "PS512 of any salt", true, true, KEY_RSA, HASH_SHA512 },
 };
 
 /* A key of each curve, made once: copying it and setting another point is four times as fast as building one. */
@@ -84,14 +89,31 @@ void key_free(struct key *k)
         return;
     EVP_PKEY_CTX_free(k->verify);
     EVP_PKEY_free(k->pkey);
+    p384_free(k->p384);
     free(k);
+}
+
+/* The libcrypto key of an EC key; NULL: not on the curve, or no memory. */
+static EVP_PKEY *evp_of(struct key *k)
+{
+    uint8_t encoded[1 + 2 * 66];
+
+    if (k->pkey != NULL || template_of(k->kind) == NULL)
+        return k->pkey;
+    encoded[0] = 4;
+    memcpy(encoded + 1, k->data, k->n);
+    k->pkey = EVP_PKEY_dup(template_of(k->kind));
+    if (k->pkey != NULL && EVP_PKEY_set1_encoded_public_key(k->pkey, encoded, k->n + 1) != 1) {
+        EVP_PKEY_free(k->pkey);
+        k->pkey = NULL;
+    }
+    return k->pkey;
 }
 
 bool key_from_point(enum key_kind curve, struct bytes point, const char *what, struct key **ret,
                     struct err *e)
 {
     size_t size = kinds[curve].field * 2;
-    uint8_t encoded[1 + 2 * 66];
     struct key *k;
 
     if (point.n == size + 1 && point.p[0] == 4)
@@ -99,15 +121,14 @@ bool key_from_point(enum key_kind curve, struct bytes point, const char *what, s
     if (point.n != size)
         return err_set(e, ERR_CERT_FORMAT, what, "%s public key has %zu bytes, an uncompressed point has %zu",
                        kinds[curve].name, point.n, size);
-    encoded[0] = 4;
-    memcpy(encoded + 1, point.p, size);
     k = key_new(curve, point);
     if (k == NULL || template_of(curve) == NULL) {
         key_free(k);
         return err_memory(e, what);
     }
-    k->pkey = EVP_PKEY_dup(template_of(curve));
-    if (k->pkey == NULL || EVP_PKEY_set1_encoded_public_key(k->pkey, encoded, size + 1) != 1) {
+    if (curve == KEY_P384)
+        k->p384 = p384_new(point);
+    if (curve == KEY_P384 ? k->p384 == NULL : evp_of(k) == NULL) {
         key_free(k);
         return err_set(e, ERR_CERT_FORMAT, what, "public key is not a point of %s", kinds[curve].name);
     }
@@ -214,13 +235,15 @@ const char *key_kind_name(enum key_kind kind)
 
 size_t key_bits(const struct key *k)
 {
-    return (size_t)EVP_PKEY_get_bits(k->pkey);
+    static const size_t bits[] = { [KEY_P256] = 256, [KEY_P384] = 384, [KEY_P521] = 521 };
+
+    return k->kind == KEY_RSA ? (size_t)EVP_PKEY_get_bits(k->pkey) : bits[k->kind];
 }
 
-struct bytes key_spki(const struct key *k, struct arena *a)
+struct bytes key_spki(struct key *k, struct arena *a)
 {
     unsigned char *der = NULL;
-    int n = i2d_PUBKEY(k->pkey, &der);
+    int n = key_evp(k) == NULL ? 0 : i2d_PUBKEY(k->pkey, &der);
     struct bytes copy = { NULL, 0 };
 
     if (n > 0)
@@ -246,7 +269,7 @@ struct bytes key_exponent(const struct key *k)
 
 struct evp_pkey_st *key_evp(struct key *k)
 {
-    return k->pkey;
+    return k->kind == KEY_RSA ? k->pkey : evp_of(k);
 }
 
 const char *sig_alg_name(enum sig_alg alg)
@@ -294,12 +317,41 @@ static size_t raw_to_der(struct bytes raw, uint8_t *to)
 }
 
 /* ECDSA-Sig-Value must be strict DER with two positive integers; libcrypto is more lenient in places. */
-static bool strict_der(struct bytes sig)
+static bool strict_der(struct bytes sig, struct bytes *ret_r, struct bytes *ret_s)
 {
     struct cur c = cur_open(sig), seq = der_enter(&c, DER_SEQUENCE, "ECDSA-Sig-Value");
     struct bytes r = der_integer(&seq, "r"), s = der_integer(&seq, "s");
 
+    *ret_r = r;
+    *ret_s = s;
     return cur_ok(&seq) && cur_left(&seq) == 0 && cur_ok(&c) && cur_left(&c) == 0 && r.p[0] < 0x80 && s.p[0] < 0x80;
+}
+
+/* A non-negative INTEGER's content, right-aligned into a coordinate; false if it is longer than that. */
+static bool put_coordinate(uint8_t *to, size_t field, struct bytes v)
+{
+    while (v.n > 0 && v.p[0] == 0)
+        v = bytes_part(v, 1, v.n - 1);
+    if (v.n > field)
+        return false;
+    memset(to, 0, field - v.n);
+    if (v.n > 0)
+        memcpy(to + field - v.n, v.p, v.n);
+    return true;
+}
+
+static bool verify_p384(struct key *k, enum sig_form form, struct bytes digest, struct bytes sig)
+{
+    uint8_t raw[2 * P384_FIELD];
+    struct bytes r, s;
+
+    if (form == SIG_DER) {
+        if (!strict_der(sig, &r, &s) || !put_coordinate(raw, P384_FIELD, r)
+            || !put_coordinate(raw + P384_FIELD, P384_FIELD, s))
+            return false;
+        sig = BYTES(raw);
+    }
+    return p384_verify(k->p384, digest, sig);
 }
 
 static const EVP_MD *md_of(enum hash_alg alg)
@@ -316,6 +368,11 @@ static const EVP_MD *md_of(enum hash_alg alg)
     }
 }
 
+static bool any_salt(enum sig_alg alg)
+{
+    return alg == SIG_PS256_ANY_SALT || alg == SIG_PS384_ANY_SALT || alg == SIG_PS512_ANY_SALT;
+}
+
 static bool prepare(struct key *k, enum sig_alg alg)
 {
     const EVP_MD *md = md_of(algs[alg].hash);
@@ -323,7 +380,7 @@ static bool prepare(struct key *k, enum sig_alg alg)
     if (k->verify != NULL && k->verify_alg == alg)
         return true;
     EVP_PKEY_CTX_free(k->verify);
-    k->verify = EVP_PKEY_CTX_new_from_pkey(NULL, k->pkey, NULL);
+    k->verify = key_evp(k) == NULL ? NULL : EVP_PKEY_CTX_new_from_pkey(NULL, k->pkey, NULL);
     k->verify_alg = alg;
     if (k->verify == NULL || EVP_PKEY_verify_init(k->verify) != 1)
         goto failed;
@@ -333,7 +390,8 @@ static bool prepare(struct key *k, enum sig_alg alg)
         goto failed;
     if (algs[alg].pss
         && (EVP_PKEY_CTX_set_rsa_mgf1_md(k->verify, md) != 1
-            || EVP_PKEY_CTX_set_rsa_pss_saltlen(k->verify, RSA_PSS_SALTLEN_DIGEST) != 1))
+            || EVP_PKEY_CTX_set_rsa_pss_saltlen(k->verify, any_salt(alg) ? RSA_PSS_SALTLEN_AUTO
+                                                                             : RSA_PSS_SALTLEN_DIGEST) != 1))
         goto failed;
     return true;
 failed:
@@ -352,13 +410,17 @@ bool key_verify_digest(struct key *k, enum sig_alg alg, enum sig_form form, stru
         if (k->kind != KEY_RSA || sig.n != k->n)
             return false;
     } else {
+        struct bytes r, s;
+
         if (k->kind != algs[alg].curve)
             return false;
+        if (k->kind == KEY_P384 && verify_p384(k, form, digest, sig))
+            return true; /* a refusal is libcrypto's to say: see p384.h */
         if (form == SIG_RAW) {
             if (sig.n != kinds[k->kind].field * 2)
                 return false;
             sig = bytes_of(der, raw_to_der(sig, der));
-        } else if (!strict_der(sig)) {
+        } else if (!strict_der(sig, &r, &s)) {
             return false;
         }
     }

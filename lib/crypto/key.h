@@ -1,4 +1,4 @@
-/* key.h: public keys and signature verification on libcrypto.
+/* key.h: public keys and signature verification on libcrypto (P-384: see p384.h).
  *
  * Keys are heap objects (libcrypto's handles cannot live in an arena): AUTO_KEY frees at the end of
  * the scope. d2i_PUBKEY and friends are not used: libcrypto 3.0's decoders are slow and serialise. */
@@ -21,6 +21,9 @@ enum sig_alg {
     SIG_PS256, /* RSASSA-PSS, MGF1 with the same hash, salt as long as the hash */
     SIG_PS384,
     SIG_PS512,
+    SIG_PS256_ANY_SALT, /* TPMs differ in the salt length of RSAPSS (TPM 2.0 Part 1, B.7): only for them */
+    SIG_PS384_ANY_SALT,
+    SIG_PS512_ANY_SALT,
 };
 
 enum sig_form {
@@ -56,7 +59,7 @@ enum key_kind key_kind(const struct key *k);
 const char *key_kind_name(enum key_kind kind); /* "P-256" */
 size_t key_bits(const struct key *k);
 /* SubjectPublicKeyInfo in DER, made anew. */
-struct bytes key_spki(const struct key *k, struct arena *a);
+struct bytes key_spki(struct key *k, struct arena *a);
 /* X || Y of an EC key, or modulus and exponent of an RSA key; owned by the key. */
 struct bytes key_point(const struct key *k);
 struct bytes key_modulus(const struct key *k);

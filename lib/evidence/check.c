@@ -54,6 +54,12 @@ bool check_true(struct checks *list, const struct rule *r, bool ok, const char *
     return ok && list == NULL ? true : outcome(list, r, ok, expected, actual, e);
 }
 
+bool check_fact(struct checks *list, const struct rule *r, bool ok, const char *expected, const char *actual,
+                struct err *e)
+{
+    return check_true(list, r, ok, expected, ok ? expected : actual, e);
+}
+
 static void hex_shown(char *to, struct bytes b)
 {
     static const char digits[] = "0123456789abcdef";

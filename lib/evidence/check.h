@@ -43,6 +43,9 @@ struct rule {
 /* `list` may be NULL in all of them: then nothing is recorded. */
 bool check_true(struct checks *list, const struct rule *r, bool ok, const char *expected, const char *actual,
                 struct err *e) CHECKED;
+/* The same for a plain fact: `actual` tells what is there instead where it does not hold. */
+bool check_fact(struct checks *list, const struct rule *r, bool ok, const char *expected, const char *actual,
+                struct err *e) CHECKED;
 bool check_bytes(struct checks *list, const struct rule *r, struct bytes expected, struct bytes actual,
                  struct err *e) CHECKED; /* equal; told as hexadecimal, up to 64 bytes */
 bool check_text(struct checks *list, const struct rule *r, struct bytes expected, struct bytes actual,

@@ -47,9 +47,22 @@ struct settings settings_default(void)
     };
 }
 
-bool evidence_verify(const struct evidence_kind *kind, const struct evidence_input *in,
-                     const struct verify_env *env, struct claims *ret_claims, const char **ret_status,
-                     struct err *e)
+void settings_apply(struct settings *s, uint32_t bits)
+{
+    s->mix_eval_numbers = (bits & SETTING_MIX_EVAL_NUMBERS) != 0;
+    s->extra_claims = (bits & SETTING_COMPATIBLE) == 0;
+    s->allow_snp_v1 = (bits & SETTING_SNP_V1) != 0;
+    s->allow_sha1_quotes = (bits & SETTING_TPM_SHA1) != 0;
+    s->snp.allow_masked_chip_id = (bits & SETTING_SNP_MASKED_CHIP_ID) != 0;
+    s->snp.refuse_debug = (bits & SETTING_SNP_REFUSE_DEBUG) != 0;
+    s->snp.refuse_provisional = (bits & SETTING_SNP_REFUSE_PROVISIONAL) != 0;
+    s->snp.require_receipt = (bits & SETTING_SNP_REQUIRE_RECEIPT) != 0;
+    s->snp.crl = (bits & SETTING_SNP_CRL_REQUIRED) != 0 ? CRL_REQUIRED : (bits & SETTING_SNP_CRL_OFF) != 0 ? CRL_OFF : CRL_IF_PRESENT;
+}
+
+bool evidence_verify_keep(const struct evidence_kind *kind, const struct evidence_input *in,
+                          const struct verify_env *env, struct claims *ret_claims, const char **ret_status,
+                          void **ret_ev, struct err *e)
 {
     void *ev = NULL;
     bool ok;
@@ -61,11 +74,21 @@ bool evidence_verify(const struct evidence_kind *kind, const struct evidence_inp
         return false;
     ok = kind->verify(ev, env, e) && kind->bound(ev, in, env, e)
         && kind->claims(ev, in, env, ret_claims, e) && attached_claims(in, ret_claims, e);
+    *ret_ev = ev;
     if (ret_status != NULL)
         *ret_status = kind->status == NULL ? NULL : kind->status(ev);
     if (ok && (ret_claims->failed || env->a->failed))
         return err_memory(e, kind->name);
     return ok;
+}
+
+bool evidence_verify(const struct evidence_kind *kind, const struct evidence_input *in,
+                     const struct verify_env *env, struct claims *ret_claims, const char **ret_status,
+                     struct err *e)
+{
+    void *ev;
+
+    return evidence_verify_keep(kind, in, env, ret_claims, ret_status, &ev, e);
 }
 
 static bool add_attached(const struct attached *d, const char *member, const char *claim, struct claims *ret,

@@ -28,7 +28,12 @@ struct evidence_input {
     struct bytes evidence; /* the decoded evidence member */
     struct attached runtime;
     struct attached init;
-    struct bytes nonce;    /* empty: none */
+    struct bytes nonce;    /* of the sender; empty: none */
+    struct bytes issuer;   /* base URL of the provider; names of custom claims begin with it */
+    /* Protocols of two messages (TPM): the challenge from the opened context, never from the sender. */
+    struct bytes challenge;
+    bool sealed;  /* Azure guests: the caller seals the token with azureguest_seal(), which replaces a nonce */
+    bool offline; /* tools that look at one message and issue nothing: neither is needed */
 };
 
 /* Trust anchors that configuration adds: certificates, matched by subject name and public key. */
@@ -57,6 +62,25 @@ const char *tcb_status_name(enum tcb_status s); /* "SW_HARDENING_NEEDED" */
 bool tcb_status_find(struct bytes name, enum tcb_status *ret);
 #define TCB_ACCEPT_DEFAULT 0x3fu /* bit n accepts status n: everything but stale and revoked */
 
+/* How a vendor's revocation lists are used where the evidence can be judged without them (SEV-SNP). */
+enum crl_use {
+    CRL_IF_PRESENT, /* a list that is on hand counts, and must then be current and genuine */
+    CRL_OFF,
+    CRL_REQUIRED,
+};
+
+/* SEV-SNP: evidence-snp sections 1.8, 2.6, 3, 4.2. Zero is the default everywhere. */
+struct snp_settings {
+    enum crl_use crl;
+    bool allow_masked_chip_id;
+    bool refuse_debug;        /* else the tenant's policy decides by the claim */
+    bool refuse_provisional;  /* committed firmware older than the running one */
+    bool allow_nonzero_tail;  /* report data behind the 32 bytes of the hash */
+    uint8_t min_tcb[3][5];    /* by line: fmc, boot loader, tee, snp, microcode */
+    bool require_receipt;     /* of container endorsements */
+    const struct snp_profiles *profiles; /* what counts as compliant; NULL: the built-in list */
+};
+
 /* What a tenant or an operator may choose; defaults by settings_default(). */
 struct settings {
     uint32_t accept_tcb;          /* bits of enum tcb_status; REVOKED is never accepted */
@@ -65,11 +89,30 @@ struct settings {
     struct bytes tcb_identifier;  /* the baseline by the name that the policy gave it: "azuredefault" */
     bool mix_eval_numbers;        /* TCB info and QE identity of different numbers */
     bool extra_claims;            /* the service's own claims in tokens, beside the recorded ones */
-    uint32_t required_pcr_mask;   /* TPM */
-    bool require_valid_aik_cert;  /* TPM */
+    uint32_t required_pcr_mask;   /* TPM: bit i, PCR i must be quoted; default all 24, unless the policy says otherwise */
+    bool require_valid_aik_cert;  /* TPM: else the claim aikValidated tells and the policy decides; default yes, likewise */
     bool allow_snp_v1;            /* SEV-SNP report version 1 */
+    bool allow_sha1_quotes;       /* TPM: RSASSA with SHA-1, and logs that only the SHA-1 bank covers */
+    struct snp_settings snp;
+    const struct tdx_profiles *tdx_profiles; /* NULL: the built-in list */
+    const struct guest_settings *guest; /* Azure guests: Secure Boot lists; NULL: the built-in ones */
 };
 struct settings settings_default(void);
+
+/* The operator's yes-and-no choices as one number, so that they travel together. */
+enum setting {
+    SETTING_MIX_EVAL_NUMBERS = 1,
+    SETTING_COMPATIBLE = 2, /* no claims of our own in tokens */
+    SETTING_SNP_V1 = 4,
+    SETTING_SNP_MASKED_CHIP_ID = 8,
+    SETTING_SNP_REFUSE_DEBUG = 16,
+    SETTING_SNP_REFUSE_PROVISIONAL = 32,
+    SETTING_SNP_REQUIRE_RECEIPT = 64,
+    SETTING_SNP_CRL_OFF = 128,
+    SETTING_SNP_CRL_REQUIRED = 256,
+    SETTING_TPM_SHA1 = 512,
+};
+void settings_apply(struct settings *s, uint32_t bits);
 
 struct verify_env {
     int64_t now; /* seconds since 1970 UTC */
@@ -107,6 +150,11 @@ const struct evidence_kind *const *evidence_kinds(size_t *ret_count);
 bool evidence_verify(const struct evidence_kind *kind, const struct evidence_input *in,
                      const struct verify_env *env, struct claims *ret_claims, const char **ret_status,
                      struct err *e) CHECKED;
+
+/* The same; the parsed evidence stays with the caller (in the arena of env). */
+bool evidence_verify_keep(const struct evidence_kind *kind, const struct evidence_input *in,
+                          const struct verify_env *env, struct claims *ret_claims, const char **ret_status,
+                          void **ret_ev, struct err *e) CHECKED;
 
 /* Claims x-ms-runtime and x-ms-inittime for JSON data (claims.md 1.3); refuses JSON that is no object.
  * One NUL behind the text is part of the hash but not of the JSON. */

@@ -1,11 +1,19 @@
 /* kinds.c: the table of evidence kinds. A new kind is a room and a row here. */
 #include "evidence/evidence.h"
+#include "evidence/azureguest/azureguest.h"
+#include "evidence/snp/snp.h"
+#include "evidence/tdx/tdx.h"
+#include "evidence/tpm/tpm.h"
 
 extern const struct evidence_kind evidence_sgx, evidence_openenclave;
 
 static const struct evidence_kind *const kinds[] = {
     &evidence_sgx,
     &evidence_openenclave,
+    &evidence_snp,
+    &evidence_tdx,
+    &evidence_tpm,
+    &evidence_azureguest,
 };
 
 static const struct {

@@ -2,7 +2,6 @@
 #include "policy/policy_priv.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 /* A tree of 200,000 tokens and the compiled queries of its strings fit. */
 #define POLICY_BUDGET ((size_t)192 << 20)
@@ -10,10 +9,26 @@
 
 void policy_free(struct policy *p)
 {
+    struct arena own;
+
     if (p == NULL)
         return;
-    arena_done(&p->a);
-    free(p);
+    own = p->a; /* the policy lives in it */
+    arena_done(&own);
+}
+
+static struct policy *policy_new(void)
+{
+    struct arena own;
+    struct policy *p;
+
+    arena_init(&own, POLICY_BUDGET);
+    p = arena_new(&own, struct policy);
+    if (p == NULL)
+        arena_done(&own);
+    else
+        p->a = own;
+    return p;
 }
 
 /* Where the first byte stands that is not UTF-8. */
@@ -99,13 +114,12 @@ bool policy_compile(struct bytes text, struct bytes attestation_type, struct pol
                     struct policy_diagnostics *ret_diag, struct err *e)
 {
     struct problems problems = { .text = text };
-    struct policy *p = calloc(1, sizeof(*p));
+    struct policy *p = policy_new();
     struct arena own;
     bool ok;
 
     if (p == NULL)
         return err_memory(e, "policy");
-    arena_init(&p->a, POLICY_BUDGET);
     arena_init(&own, OWN_DIAGNOSTICS);
     problems.d = policy_diagnostics_open(ret_diag == NULL ? &own : ret_diag->a);
     p->text = arena_copy(&p->a, bytes_part(text, 0, MAX_TEXT + 1));

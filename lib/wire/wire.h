@@ -74,15 +74,14 @@ enum wire_tag {
     TAG_ERROR_DETAILS,   /* JSON */
     TAG_STATUS,          /* text: platform status */
     TAG_POLICY_HASH,
+    TAG_SETTINGS,        /* u32: bits of enum setting, that of the evidence room */
     TAG_EXPIRES,         /* i64: seconds since 1970; of the collateral that follows */
     TAG_RETRY,           /* u32: seconds after which asking again may help */
     TAG_COUNT,
 };
 
 enum wire_flag {
-    WIRE_MIX_EVAL_NUMBERS = 1,
-    WIRE_COMPATIBLE = 2,   /* only the recorded members in tokens */
-    WIRE_EXPLAIN_FULL = 4, /* refusals by policy carry the trace with claim values */
+    WIRE_EXPLAIN_FULL = 1, /* refusals by policy carry the trace with claim values */
 };
 
 struct wire_header {

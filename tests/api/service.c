@@ -73,18 +73,17 @@ static void await_ready(struct service *s, int fd)
     }
 }
 
-static void run_service(struct service *s, const char *config, const char *const *arguments)
+static void launch(struct service *s)
 {
     char config_path[96], ready[96], address[96];
     struct bytes b;
     int fd;
 
     snprintf(config_path, sizeof(config_path), "%s/avouchd.conf", s->state);
-    write_config(s, config_path, config);
     fd = ready_socket(s, ready, sizeof(ready));
     s->pid = fork();
     if (s->pid == 0)
-        child(s, config_path, ready, arguments);
+        child(s, config_path, ready, s->arguments);
     await_ready(s, fd);
     close(fd);
     (void)unlink(ready);
@@ -96,6 +95,16 @@ static void run_service(struct service *s, const char *config, const char *const
     snprintf(s->ca, sizeof(s->ca), "%s/state/tls/cert.pem", s->state);
 }
 
+static void run_service(struct service *s, const char *config, const char *const *arguments)
+{
+    char config_path[96];
+
+    s->arguments = arguments;
+    snprintf(config_path, sizeof(config_path), "%s/avouchd.conf", s->state);
+    write_config(s, config_path, config);
+    launch(s);
+}
+
 void service_start(struct service *s, const char *config, const char *const *arguments)
 {
     memset(s, 0, sizeof(*s));
@@ -104,6 +113,11 @@ void service_start(struct service *s, const char *config, const char *const *arg
     if (mkdtemp(s->state) == NULL)
         fail_msg("mkdtemp: %s", strerror(errno));
     run_service(s, config, arguments);
+}
+
+void service_start_again(struct service *s)
+{
+    launch(s);
 }
 
 static int end_service(struct service *s)
@@ -139,8 +153,30 @@ static size_t collect(char *data, size_t size, size_t n, void *user)
     return size * n;
 }
 
+bool service_shows_certificate(struct service *s)
+{
+    CURL *c = curl_easy_init();
+    CURLcode rc;
+
+    curl_easy_setopt(c, CURLOPT_URL, s->url);
+    curl_easy_setopt(c, CURLOPT_CAINFO, s->ca);
+    curl_easy_setopt(c, CURLOPT_CONNECT_ONLY, 1L);
+    rc = curl_easy_perform(c);
+    curl_easy_cleanup(c);
+    if (rc != CURLE_OK && rc != CURLE_PEER_FAILED_VERIFICATION)
+        fail_msg("connecting: %s", curl_easy_strerror(rc));
+    return rc == CURLE_OK;
+}
+
 struct answer service_call(struct service *s, const char *method, const char *path, const char *const *headers, struct bytes body)
 {
+    return service_call_host(s, "localhost", method, path, headers, body);
+}
+
+struct answer service_call_host(struct service *s, const char *host, const char *method, const char *path, const char *const *headers,
+                                struct bytes body)
+{
+    struct curl_slist *resolve = curl_slist_append(NULL, arena_printf(&s->a, "%s:%d:127.0.0.1", host, s->port));
     CURL *c = curl_easy_init();
     struct out content = out_open(&s->a), head = out_open(&s->a);
     struct curl_slist *list = NULL;
@@ -150,7 +186,8 @@ struct answer service_call(struct service *s, const char *method, const char *pa
 
     for (; headers != NULL && *headers != NULL; headers++)
         list = curl_slist_append(list, *headers);
-    curl_easy_setopt(c, CURLOPT_URL, arena_printf(&s->a, "%s%s", s->url, path));
+    curl_easy_setopt(c, CURLOPT_URL, arena_printf(&s->a, "https://%s:%d%s", host, s->port, path));
+    curl_easy_setopt(c, CURLOPT_RESOLVE, resolve);
     curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(c, CURLOPT_CAINFO, s->ca);
@@ -168,6 +205,7 @@ struct answer service_call(struct service *s, const char *method, const char *pa
         fail_msg("%s %s: %s", method, path, curl_easy_strerror(rc));
     curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &r.status);
     curl_slist_free_all(list);
+    curl_slist_free_all(resolve);
     curl_easy_cleanup(c);
     r.body = out_view(&content);
     r.headers = out_view(&head);

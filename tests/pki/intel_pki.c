@@ -24,7 +24,9 @@ struct pki_options pki_options(int64_t now)
         .fmspc = { 0x00, 0xa0, 0x67, 0x11, 0x00, 0x01 }, .tcb_fmspc = { 0x00, 0xa0, 0x67, 0x11, 0x00, 0x01 },
         .comp_svn = { 7, 7, 2, 2, 1 }, .pce_svn = 13, .platform_status = "UpToDate", .qe_status = "UpToDate", .qe_isv_svn = 8,
         .tcb_version = 3, .eval_number = 17, .qe_eval_number = 17, .root_cn = "Intel SGX Root CA", .identity_id = "QE",
-        .isv_prod_id = 1, .isv_svn = 2, .serial = 1,
+        .isv_prod_id = 1, .isv_svn = 2, .serial = 1, .quote_version = 3,
+        .tee_tcb_svn = { 5, 1, 4 }, .tee_tcb_svn2 = { 5, 1, 4 }, .module_major = 1, .module_best = 5,
+        .module_status = "OutOfDate", .td_attributes = UINT64_C(1) << 28,
     };
 
     for (size_t i = 0; i < 32; i++) {
@@ -355,20 +357,42 @@ static void put_level_numbers(struct out *b, const struct pki_options *o, int ad
             out_printf(b, "%s{\"svn\":%d}", i == 0 ? "" : ",", o->comp_svn[i] + (i == 0 ? add : 0));
         out_text(b, "],");
     }
+    if (o->tdx) { /* the module's own numbers, 0 and 1, are left to its identity */
+        out_text(b, "\"tdxtcbcomponents\":[");
+        for (int i = 0; i < 16; i++)
+            out_printf(b, "%s{\"svn\":%d}", i == 0 ? "" : ",", i < 2 ? 0 : o->tee_tcb_svn[i]);
+        out_text(b, "],");
+    }
     out_printf(b, "\"pcesvn\":%d", o->pce_svn);
+}
+
+static void put_modules(struct out *b, const struct pki_options *o)
+{
+    static const char common[] = "\"mrsigner\":\"000000000000000000000000000000000000000000000000000000000000000000000000"
+                                 "000000000000000000000000\",\"attributes\":\"0000000000000000\","
+                                 "\"attributesMask\":\"FFFFFFFFFFFFFFFF\"";
+    static const char date[] = "\"tcbDate\":\"2024-03-13T00:00:00Z\"";
+
+    out_printf(b, "\"tdxModule\":{%s},\"tdxModuleIdentities\":[{\"id\":\"TDX_%02X\",%s,\"tcbLevels\":[", common,
+               o->module_major, common);
+    out_printf(b, "{\"tcb\":{\"isvsvn\":%u},%s,\"tcbStatus\":\"UpToDate\"},", o->module_best, date);
+    out_printf(b, "{\"tcb\":{\"isvsvn\":2},%s,\"tcbStatus\":\"%s\"}]}],", date, o->module_status);
 }
 
 struct bytes pki_tcb_info(struct intel_pki *p, const struct pki_options *o, struct arena *a)
 {
     struct out b = out_open(a);
 
-    out_printf(&b, "{%s\"version\":%d,\"issueDate\":\"%s\",", o->tcb_version == 3 ? "\"id\":\"SGX\"," : "", o->tcb_version,
+    out_printf(&b, "{%s\"version\":%d,\"issueDate\":\"%s\",", o->tcb_version != 3 ? "" : o->tdx ? "\"id\":\"TDX\"," : "\"id\":\"SGX\",", o->tcb_version,
                stamp_text(o->coll_from).s);
     out_printf(&b, "\"nextUpdate\":\"%s\",\"fmspc\":\"", stamp_text(o->coll_to).s);
     hex_print(&b, BYTES(o->tcb_fmspc));
     out_text(&b, "\",\"pceId\":\"");
     hex_print(&b, BYTES(o->pce_id));
-    out_printf(&b, "\",\"tcbType\":0,\"tcbEvaluationDataNumber\":%lld,\"tcbLevels\":[", (long long)o->eval_number);
+    out_printf(&b, "\",\"tcbType\":0,\"tcbEvaluationDataNumber\":%lld,", (long long)o->eval_number);
+    if (o->tdx)
+        put_modules(&b, o);
+    out_text(&b, "\"tcbLevels\":[");
     if (!o->tcb_level_above) { /* a level that is not reached stands first */
         out_text(&b, "{\"tcb\":{");
         put_level_numbers(&b, o, 1);
@@ -387,7 +411,8 @@ struct bytes pki_qe_identity(struct intel_pki *p, const struct pki_options *o, s
 {
     struct out b = out_open(a);
 
-    out_printf(&b, "{\"id\":\"%s\",\"version\":2,\"issueDate\":\"%s\",", o->identity_id, stamp_text(o->coll_from).s);
+    out_printf(&b, "{\"id\":\"%s\",\"version\":2,\"issueDate\":\"%s\",", 
+               o->tdx && strcmp(o->identity_id, "QE") == 0 ? "TD_QE" : o->identity_id, stamp_text(o->coll_from).s);
     out_printf(&b, "\"nextUpdate\":\"%s\",\"tcbEvaluationDataNumber\":%lld,", stamp_text(o->coll_to).s, (long long)o->qe_eval_number);
     out_text(&b, "\"miscselect\":\"00000000\",\"miscselectMask\":\"FFFFFFFF\",\"attributes\":\"11000000000000000000000000000000\",");
     out_text(&b, "\"attributesMask\":\"FBFFFFFFFFFFFFFF0000000000000000\",\"mrsigner\":\"");
@@ -432,40 +457,87 @@ static void public_point(EVP_PKEY *key, uint8_t to[64])
     memcpy(to, point + 1, 64);
 }
 
-struct bytes pki_quote(struct intel_pki *p, const struct pki_options *o, struct arena *a)
+static struct bytes td_report(const struct pki_options *o, struct arena *a)
+{
+    static const uint8_t zeros[48 * 4];
+    struct out b = out_open(a);
+
+    out_bytes(&b, BYTES(o->tee_tcb_svn));
+    out_bytes(&b, bytes_of(zeros, 48 + 48 + 8)); /* MRSEAM, MRSIGNERSEAM, SEAMATTRIBUTES */
+    out_u64le(&b, o->td_attributes);
+    out_u64le(&b, 0x602e7);
+    out_bytes(&b, BYTES(o->mr_td));
+    out_bytes(&b, bytes_of(o->config_id, 48)); /* MRCONFIGID */
+    out_bytes(&b, bytes_of(zeros, 48 * 2));    /* MROWNER, MROWNERCONFIG */
+    out_bytes(&b, bytes_of(zeros, 48 * 4));    /* RTMR0 to RTMR3 */
+    out_bytes(&b, BYTES(o->report_data));
+    if (o->td_15) {
+        out_bytes(&b, BYTES(o->tee_tcb_svn2));
+        out_bytes(&b, bytes_of(zeros, 48));
+    }
+    return out_view(&b);
+}
+
+static void put_header(struct out *q, const struct pki_options *o)
 {
     static const uint8_t vendor[16] = { 0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9, 0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07 };
-    static const uint8_t user_data[20] = { 0xab }, auth[32] = { 1, 2, 3 };
-    uint8_t ak[64], sig[64], qe_sig[64], qe_data[64] = { 0 };
-    struct bytes chain = pki_pck_chain(p, o, a), qe;
-    const struct bytes bound[] = { BYTES(ak), BYTES(auth) };
-    struct out q = out_open(a);
-    struct digest d;
+    static const uint8_t user_data[20] = { 0xab };
 
-    public_point(p->ak, ak);
-    d = hash_parts(HASH_SHA256, bound, 2);
+    out_u16le(q, (uint16_t)o->quote_version);
+    out_u16le(q, 2);
+    out_u32le(q, o->tdx ? 0x81 : 0);
+    out_u16le(q, o->tdx ? 0 : o->qe_isv_svn);
+    out_u16le(q, o->tdx ? 0 : o->pce_svn);
+    out_bytes(q, BYTES(vendor));
+    out_bytes(q, BYTES(user_data));
+}
+
+/* From the QE report on: the same bytes stand at the end of version 3 and inside version 4's certification data. */
+static struct bytes vouching(struct intel_pki *p, const struct pki_options *o, struct bytes ak, struct arena *a)
+{
+    static const uint8_t auth[32] = { 1, 2, 3 };
+    uint8_t qe_sig[64], qe_data[64] = { 0 };
+    const struct bytes bound[] = { ak, BYTES(auth) };
+    struct bytes chain = pki_pck_chain(p, o, a), qe;
+    struct digest d = hash_parts(HASH_SHA256, bound, 2);
+    struct out b = out_open(a);
+
     memcpy(qe_data, d.p, 32);
     qe_data[0] ^= o->break_qe_binding;
     qe = report(o, true, qe_data, a);
     sign_raw(p->pck, qe, qe_sig);
-    out_u16le(&q, 3);
-    out_u16le(&q, 2);
-    out_u32le(&q, 0);
-    out_u16le(&q, o->qe_isv_svn);
-    out_u16le(&q, o->pce_svn);
-    out_bytes(&q, BYTES(vendor));
-    out_bytes(&q, BYTES(user_data));
-    out_bytes(&q, report(o, false, o->report_data, a));
+    out_bytes(&b, qe);
+    out_bytes(&b, BYTES(qe_sig));
+    out_u16le(&b, sizeof(auth));
+    out_bytes(&b, BYTES(auth));
+    out_u16le(&b, 5);
+    out_u32le(&b, (uint32_t)chain.n);
+    out_bytes(&b, chain);
+    return out_view(&b);
+}
+
+struct bytes pki_quote(struct intel_pki *p, const struct pki_options *o, struct arena *a)
+{
+    struct bytes body = o->tdx ? td_report(o, a) : report(o, false, o->report_data, a), rest;
+    uint8_t ak[64], sig[64];
+    struct out q = out_open(a);
+
+    public_point(p->ak, ak);
+    rest = vouching(p, o, BYTES(ak), a);
+    put_header(&q, o);
+    if (o->quote_version == 5) {
+        out_u16le(&q, !o->tdx ? 1 : o->td_15 ? 3 : 2);
+        out_u32le(&q, (uint32_t)body.n);
+    }
+    out_bytes(&q, body);
     sign_raw(p->ak, bytes_of(q.p, q.n), sig);
-    out_u32le(&q, (uint32_t)(64 + 64 + 384 + 64 + 2 + sizeof(auth) + 2 + 4 + chain.n));
+    out_u32le(&q, (uint32_t)(rest.n + (o->quote_version == 3 ? 128u : 134u)));
     out_bytes(&q, BYTES(sig));
     out_bytes(&q, BYTES(ak));
-    out_bytes(&q, qe);
-    out_bytes(&q, BYTES(qe_sig));
-    out_u16le(&q, sizeof(auth));
-    out_bytes(&q, BYTES(auth));
-    out_u16le(&q, 5);
-    out_u32le(&q, (uint32_t)chain.n);
-    out_bytes(&q, chain);
+    if (o->quote_version > 3) {
+        out_u16le(&q, 6);
+        out_u32le(&q, (uint32_t)rest.n);
+    }
+    out_bytes(&q, rest);
     return out_view(&q);
 }

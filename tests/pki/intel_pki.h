@@ -36,6 +36,14 @@ struct pki_options {
     bool break_qe_binding;      /* QE report data is not the hash of the attestation key */
     bool tcb_level_above;       /* the only TCB level asks for more than the platform has */
     uint64_t serial;            /* of the PCK certificate: many platforms from one PKI */
+    unsigned quote_version;     /* 3, 4 or 5 */
+    /* TDX: version 4 or 5 */
+    bool tdx, td_15;            /* a TD's quote; of TD report 1.5 (version 5) */
+    uint8_t tee_tcb_svn[16], tee_tcb_svn2[16];
+    uint64_t td_attributes;
+    uint8_t mr_td[48];
+    uint8_t module_major, module_best; /* the identity that the TCB info has: its version, its SVN that is up to date */
+    const char *module_status;  /* of every SVN below */
 };
 struct pki_options pki_options(int64_t now);
 
@@ -49,7 +57,7 @@ struct bytes pki_tcb_chain(struct intel_pki *p, const struct pki_options *o, str
 struct bytes pki_tcb_info(struct intel_pki *p, const struct pki_options *o, struct arena *a);  /* JSON */
 struct bytes pki_qe_identity(struct intel_pki *p, const struct pki_options *o, struct arena *a);
 struct bytes pki_pck_chain(struct intel_pki *p, const struct pki_options *o, struct arena *a); /* PEM */
-/* Version 3; the PCK key is that of the PKI, the attestation key is made by it too. */
+/* The PCK key is that of the PKI, the attestation key is made by it too. */
 struct bytes pki_quote(struct intel_pki *p, const struct pki_options *o, struct arena *a);
 
 #endif

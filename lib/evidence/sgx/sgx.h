@@ -241,6 +241,8 @@ struct sgx_result {
 struct quote_verified {
     struct pck_chain *chain;
     bool own_chain;
+    struct key *ak; /* attestation key */
+    bool own_ak;
     struct intel_judge judge;
     const struct tcb_level *qe_level;
 };

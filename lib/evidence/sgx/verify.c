@@ -122,37 +122,52 @@ static bool chain_times(const struct pck_chain *c, const struct verify_env *env,
 
 /* -- steps 8 and 9: the quoting enclave vouches for the attestation key -- */
 
-static void nothing_to_free(void *p)
+static void free_key(void *k)
 {
-    (void)p;
+    key_free(k);
 }
 
-static bool qe_vouches(const struct quote *q, const struct pck_chain *chain, const struct verify_env *env, struct err *e)
+/* The attestation key is the same for all quotes of a platform's quoting enclave: with the signature over the
+ * QE report, which binds it, the key is remembered ready for use. */
+static bool vouched_key(const struct quote *q, const struct pck_chain *chain, const struct verify_env *env, struct quote_verified *v,
+                        struct err *e)
 {
     static const char tag;
-    static char known;
-    const struct rule sig_rule = { "QE report signature", STEP(8), WHAT, ERR_QE_REPORT_SIGNATURE };
-    const struct rule data_rule = { "QE report data", STEP(9), WHAT, ERR_QE_REPORT_DATA };
-    const struct rule rest_rule = { "QE report data, second half", STEP(9), WHAT, ERR_QE_REPORT_DATA };
-    const struct bytes all[] = { BYTES(chain->digest), q->qe_report, q->qe_report_sig };
-    const struct bytes bound[] = { q->ak, q->qe_auth };
-    struct digest memo_key = { .n = 0 }, d;
-    struct bytes data = bytes_part(q->qe_report, 320, 64);
+    const struct rule r = { "QE report signature", STEP(8), WHAT, ERR_QE_REPORT_SIGNATURE };
+    const struct bytes all[] = { BYTES(chain->digest), q->qe_report, q->qe_report_sig, q->ak };
+    struct digest memo_key;
     bool ok;
 
-    if (env->memo != NULL)
+    if (env->memo != NULL) {
         memo_key = hash_parts(HASH_SHA256, all, COUNT(all));
-    ok = env->memo != NULL && memo_find(env->memo, &tag, memo_key.p) != NULL;
-    if (!ok) {
-        ok = key_verify(chain->leaf_key, SIG_ES256, SIG_RAW, q->qe_report, q->qe_report_sig);
-        if (ok && env->memo != NULL)
-            (void)memo_put(env->memo, &tag, memo_key.p, &known, nothing_to_free);
+        v->ak = memo_find(env->memo, &tag, memo_key.p);
+        if (v->ak != NULL)
+            return check_true(env->checks, &r, true, "a signature by the PCK key", "verifies", e);
     }
-    d = hash_parts(HASH_SHA256, bound, COUNT(bound));
-    return check_true(env->checks, &sig_rule, ok, "a signature by the PCK key", ok ? "verifies" : "does not verify", e)
-        && check_bytes(env->checks, &data_rule, digest_bytes(&d), bytes_part(data, 0, 32), e)
-        && check_true(env->checks, &rest_rule, bytes_all_zero(bytes_part(data, 32, 32)), "32 zero bytes",
-                      bytes_all_zero(bytes_part(data, 32, 32)) ? "32 zero bytes" : "other bytes", e);
+    ok = key_verify(chain->leaf_key, SIG_ES256, SIG_RAW, q->qe_report, q->qe_report_sig);
+    if (!check_true(env->checks, &r, ok, "a signature by the PCK key", ok ? "verifies" : "does not verify", e)
+        || !key_from_point(KEY_P256, q->ak, "attestation key", &v->ak, e))
+        return false;
+    v->own_ak = env->memo == NULL;
+    if (env->memo != NULL && !memo_put(env->memo, &tag, memo_key.p, v->ak, free_key)) {
+        v->ak = NULL;
+        return err_memory(e, WHAT);
+    }
+    return true;
+}
+
+static bool qe_vouches(const struct quote *q, const struct pck_chain *chain, const struct verify_env *env, struct quote_verified *v,
+                       struct err *e)
+{
+    const struct rule data_rule = { "QE report data", STEP(9), WHAT, ERR_QE_REPORT_DATA };
+    const struct rule rest_rule = { "QE report data, second half", STEP(9), WHAT, ERR_QE_REPORT_DATA };
+    const struct bytes bound[] = { q->ak, q->qe_auth };
+    struct bytes data = bytes_part(q->qe_report, 320, 64);
+    struct digest d = hash_parts(HASH_SHA256, bound, COUNT(bound));
+    bool zero = bytes_all_zero(bytes_part(data, 32, 32));
+
+    return vouched_key(q, chain, env, v, e) && check_bytes(env->checks, &data_rule, digest_bytes(&d), bytes_part(data, 0, 32), e)
+        && check_true(env->checks, &rest_rule, zero, "32 zero bytes", zero ? "32 zero bytes" : "other bytes", e);
 }
 
 /* -- steps 10 to 12: the quoting enclave is the one that Intel names -- */
@@ -222,22 +237,19 @@ static bool platform_matches(const struct pck_chain *c, const struct tcb_info *t
         && check_bytes(env->checks, &pce, BYTES(tcb->pce_id), BYTES(c->ext.pce_id), e);
 }
 
-static bool quote_signature(const struct quote *q, const struct verify_env *env, struct err *e)
+static bool quote_signature(const struct quote *q, struct key *ak, const struct verify_env *env, struct err *e)
 {
     const struct rule r = { "quote signature", STEP(13), WHAT, ERR_QUOTE_SIGNATURE };
-    struct key *ak = NULL;
-    bool ok;
+    bool ok = key_verify(ak, SIG_ES256, SIG_RAW, q->signed_part, q->sig);
 
-    if (!key_from_point(KEY_P256, q->ak, "attestation key", &ak, e))
-        return check_step(env->checks, &r, false, NULL, e);
-    ok = key_verify(ak, SIG_ES256, SIG_RAW, q->signed_part, q->sig);
-    key_free(ak);
     return check_true(env->checks, &r, ok, "a signature by the attestation key", ok ? "verifies" : "does not verify", e);
 }
 
 void quote_verified_done(struct quote_verified *v)
 {
     intel_judge_done(&v->judge);
+    if (v->own_ak)
+        key_free(v->ak);
     if (v->own_chain)
         pck_chain_free(v->chain);
 }
@@ -252,11 +264,11 @@ bool quote_verify_common(const struct quote *q, const struct verify_env *env, st
         return false;
     if (!chain_times(v.chain, env, e) || !intel_judge_make(v.chain, tdx, env, &v.judge, e))
         goto refused;
-    if (!platform_matches(v.chain, &v.judge.tcb->tcb, tdx, env, e) || !qe_vouches(q, v.chain, env, e)
+    if (!platform_matches(v.chain, &v.judge.tcb->tcb, tdx, env, e) || !qe_vouches(q, v.chain, env, &v, e)
         || !qe_matches(q, &v.judge.identity->identity, tdx, env, e))
         goto refused;
     v.qe_level = qe_level(q, &v.judge.identity->identity, env, e);
-    if (v.qe_level == NULL || !quote_signature(q, env, e))
+    if (v.qe_level == NULL || !quote_signature(q, v.ak, env, e))
         goto refused;
     *ret = v;
     return true;

@@ -1,0 +1,627 @@
+/* tenants_test.c: providers, policies, signers, roles, the control plane: recorded exchanges replayed, every
+ * call by every role in every tenant, and what the store may do to us. */
+#include "service.h"
+
+#include "codec/b64.h"
+#include "crypto/hash.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ARM "/subscriptions/sub-1/resourceGroups/group-1/providers/Microsoft.Attestation/attestationProviders"
+#define NONE ((struct bytes){ NULL, 0 })
+
+static struct service may_2022, november; /* the months whose clocks they have */
+static struct service *the_service;
+#define the (*the_service)
+static const char *const dev[] = { "--dev", NULL };
+static const char *const as_owner[] = { "Authorization: Bearer dev", NULL };
+
+static const char *config_text(struct arena *a, const char *clock)
+{
+    return arena_printf(a,
+                        "base_url = https://localhost:8443\nworkers = 2\nlocation = East US\n"
+                        "[verify]\naccept = OK,SW_HARDENING_NEEDED,OUT_OF_DATE\n[token]\ncompatible = yes\n"
+                        "[collateral]\ndirectory = %s/openenclave/collateral\n[dev]\nclock = %s\n",
+                        test_vectors(), clock);
+}
+
+static struct answer arm(const char *method, const char *rest, const char *body)
+{
+    return service_call(&the, method, arena_printf(&the.a, ARM "%s%sapi-version=2021-06-01", rest, strchr(rest, '?') == NULL ? "?" : "&"), as_owner,
+                        body == NULL ? NONE : bytes_str(body));
+}
+
+static struct answer data(const char *tenant, const char *method, const char *path, struct bytes body)
+{
+    return service_call_host(&the, arena_printf(&the.a, "%s.localhost", tenant), method,
+                             arena_printf(&the.a, "%s%sapi-version=2020-10-01", path, strchr(path, '?') == NULL ? "?" : "&"), as_owner, body);
+}
+
+static void expect_status(const struct answer *got, long status)
+{
+    if (got->status != status)
+        fail_msg("HTTP %ld, expected %ld: %s", got->status, status, got->body.p == NULL ? "" : (const char *)got->body.p);
+}
+
+static const struct json *claims_of(const struct answer *got)
+{
+    struct bytes token;
+
+    expect_status(got, 200);
+    assert_true(json_string(json_member(got->json, "token"), &token));
+    return token_part(&the.a, token, 1);
+}
+
+static struct bytes text_of(const struct json *j, const char *name)
+{
+    struct bytes b = NONE;
+
+    if (!json_string(json_member(j, name), &b))
+        fail_msg("member %s is missing", name);
+    return b;
+}
+
+/* -- recordings -- */
+
+static const struct json *recording(const char *name)
+{
+    const struct json *doc;
+    struct err e = { 0 };
+
+    assert_ok(json_parse(test_vector(&the.a, arena_printf(&the.a, "rest/recordings/%s.json", name)), 64, name, &the.a, &doc, &e), &e);
+    return doc;
+}
+
+static struct bytes recorded_body(const struct json *side)
+{
+    const struct json *body = json_member(side, "body");
+    struct out o = out_open(&the.a);
+
+    if (json_is(body, JSON_STRING))
+        return body->text;
+    json_print(&o, body, false);
+    return out_view(&o);
+}
+
+static const struct json *recorded_claims(const struct json *doc)
+{
+    const struct json *body;
+    struct err e = { 0 };
+
+    assert_ok(json_parse(recorded_body(json_member(doc, "response")), 64, "body", &the.a, &body, &e), &e);
+    return token_part(&the.a, text_of(body, "token"), 1);
+}
+
+static struct bytes compact(const struct json *j)
+{
+    struct out o = out_open(&the.a);
+
+    json_print(&o, j, true);
+    return out_view(&o);
+}
+
+static void same_claims(const struct json *want, const struct json *got)
+{
+    assert_int_equal(want->count, got->count);
+    for (const struct json *m = want->child; m != NULL; m = m->next) {
+        const struct json *n = json_member_bytes(got, m->name);
+
+        if (n == NULL)
+            fail_msg("claim %.*s is missing", (int)m->name.n, (const char *)m->name.p);
+        if (!bytes_is(m->name, "iss") && !bytes_is(m->name, "iat") && !bytes_is(m->name, "nbf") && !bytes_is(m->name, "exp")
+            && !bytes_equal(compact(m), compact(n)))
+            fail_msg("claim %.*s is %s, recorded %s", (int)m->name.n, (const char *)m->name.p, (const char *)compact(n).p,
+                     (const char *)compact(m).p);
+    }
+}
+
+/* In the order in which they were recorded: signed and unsigned policies set, read, reset, read. */
+static const struct step {
+    const char *recording, *tenant;
+} steps[] = {
+    { "policy-get-sgx-default-v1.1-nov2022", "contoso-aad" }, { "policy-get-tpm-default-empty", "contoso-aad" },
+    { "certificates-get-aad", "contoso-aad" },                { "certificates-get-isolated", "contoso-iso" },
+    { "certificates-add-200", "contoso-iso" },                { "certificates-remove-200", "contoso-iso" },
+    { "certificates-add-400-aad-tenant", "contoso-aad" },     { "certificates-remove-400-aad-tenant", "contoso-aad" },
+};
+
+static void replay_one(const char *name, const char *tenant)
+{
+    const struct json *doc = recording(name), *request = json_member(doc, "request"), *response = json_member(doc, "response");
+    struct bytes body = json_is(json_member(request, "body"), JSON_NULL) ? NONE : recorded_body(request);
+    const char *path = arena_str(&the.a, json_member(request, "path")->text);
+    struct answer got;
+    int64_t status;
+
+    assert_true(json_int(json_member(response, "status"), &status));
+    got = service_call_host(&the, arena_printf(&the.a, "%s.localhost", tenant), arena_str(&the.a, json_member(request, "method")->text), path, as_owner, body);
+    expect_status(&got, status);
+    if (status == 200) {
+        same_claims(recorded_claims(doc), claims_of(&got));
+        return;
+    }
+    assert_string_equal(answer_code(&the, &got), "InvalidOperation");
+    assert_non_null(strstr(answer_message(&the, &got), "The operation is disallowed"));
+}
+
+static void replay(void **state)
+{
+    const struct step *s = *state;
+
+    replay_one(s->recording, s->tenant);
+}
+
+static void replay_changes(void **state)
+{
+    static const char *const order[] = { "1-put", "2-get", "3-post-reset", "4-get" };
+
+    for (size_t i = 0; i < COUNT(order); i++) {
+        const char *name = arena_printf(&the.a, "policy-%s-%s", (const char *)*state, order[i]);
+
+        replay_one(name, "contoso-aad");
+    }
+}
+
+/* -- providers -- */
+
+static void create_and_list(void **state)
+{
+    struct answer got = arm("GET", "/contoso-new", NULL);
+
+    (void)state;
+    expect_status(&got, 404);
+    assert_string_equal(answer_code(&the, &got), "ResourceNotFound");
+    got = arm("PUT", "/contoso-new", "{\"location\":\"East US\",\"tags\":{\"a\":\"b\"},\"properties\":{}}");
+    expect_status(&got, 201);
+    assert_text(text_of(json_member(got.json, "properties"), "attestUri"), "https://contoso-new.localhost:8443");
+    assert_text(text_of(json_member(got.json, "properties"), "trustModel"), "AAD");
+    got = arm("PUT", "/CONTOSO-NEW", "{\"location\":\"East US\",\"properties\":{}}");
+    expect_status(&got, 200);
+    got = arm("PATCH", "/contoso-new", "{\"tags\":{\"k\":\"v\"},\"properties\":{\"tpmAttestationAuthentication\":\"Disabled\"}}");
+    expect_status(&got, 200);
+    assert_text(text_of(json_member(got.json, "properties"), "tpmAttestationAuthentication"), "Disabled");
+    got = arm("GET", "", NULL);
+    expect_status(&got, 200);
+    assert_int_equal(json_member(got.json, "value")->count, 3);
+    got = service_call(&the, "GET", "/subscriptions/sub-1/providers/Microsoft.Attestation/defaultProviders?api-version=2020-10-01", as_owner, NONE);
+    assert_text(text_of(json_member(got.json, "value")->child, "name"), "sharedlocal");
+    got = service_call(&the, "GET", "/subscriptions/sub-1/providers/Microsoft.Attestation/locations/eastus/defaultProvider?api-version=2020-10-01", as_owner, NONE);
+    expect_status(&got, 200);
+    got = service_call(&the, "GET", "/subscriptions/sub-1/providers/Microsoft.Attestation/locations/mars/defaultProvider?api-version=2020-10-01", as_owner, NONE);
+    expect_status(&got, 404);
+    got = arm("PUT", "/contoso-new/privateEndpointConnections/pe1", "{\"properties\":{\"privateLinkServiceConnectionState\":{\"status\":\"Approved\"}}}");
+    expect_status(&got, 200);
+    got = arm("GET", "/contoso-new/privateEndpointConnections", NULL);
+    assert_int_equal(json_member(got.json, "value")->count, 1);
+    got = arm("DELETE", "/contoso-new/privateEndpointConnections/pe1", NULL);
+    expect_status(&got, 200);
+    got = arm("DELETE", "/contoso-new/privateEndpointConnections/pe1", NULL);
+    expect_status(&got, 204);
+    got = arm("GET", "/contoso-new/privateLinkResources", NULL);
+    expect_status(&got, 200);
+    got = service_call(&the, "GET", "/providers/Microsoft.Attestation/operations?api-version=2020-10-01", as_owner, NONE);
+    assert_int_equal(json_member(got.json, "value")->count, 6);
+    got = service_call(&the, "PUT", "/subscriptions/sub-2/resourceGroups/g/providers/Microsoft.Attestation/attestationProviders/contoso-new?api-version=2020-10-01",
+                       as_owner, LIT("{\"location\":\"x\",\"properties\":{}}"));
+    expect_status(&got, 409);
+    got = arm("DELETE", "/contoso-new", NULL);
+    expect_status(&got, 200);
+    got = arm("DELETE", "/contoso-new", NULL);
+    expect_status(&got, 204);
+    got = data("contoso-new", "GET", "/certs", NONE);
+    expect_status(&got, 404);
+}
+
+static const struct bad_name {
+    const char *name;
+} bad_names[] = { { "ab" }, { "a-name-that-is-much-too-long" }, { "under_score" }, { "-front" }, { "back-" } };
+
+static void bad_name(void **state)
+{
+    const struct bad_name *n = *state;
+    struct answer got = arm("PUT", arena_printf(&the.a, "/%s", n->name), "{\"location\":\"East US\",\"properties\":{}}");
+
+    expect_status(&got, 400);
+    assert_non_null(strstr(answer_message(&the, &got), "3 to 24 letters"));
+}
+
+/* -- roles -- */
+
+enum who {
+    NOBODY,
+    READER,       /* Attestation Reader everywhere */
+    CONTRIBUTOR,  /* Attestation Contributor everywhere */
+    SCOPED,       /* Attestation Contributor of contoso-aad only */
+    PATH_SCOPED,  /* Owner of the resource group */
+    OWNER,
+    WHO_COUNT,
+};
+
+static const char *token_of(enum who w)
+{
+    static const char *const role[WHO_COUNT] = { NULL, "Attestation Reader", "Attestation Contributor", "Attestation Contributor@contoso-aad",
+                                                 "Owner@/subscriptions/sub-1/resourceGroups/group-1", "Owner" };
+    static const char *tokens[WHO_COUNT];
+    int status;
+
+    if (role[w] == NULL || tokens[w] != NULL)
+        return tokens[w];
+    {
+        const char *const argv[] = { program_path(&the.a, "avouch"), "admin", "token", "--role", role[w], "--subject", "tester", "--state",
+                                     arena_printf(&the.a, "%s/state", the.state), NULL };
+        struct bytes text = run_program(&the.a, argv, &status);
+
+        assert_int_equal(status, 0);
+        while (text.n > 0 && text.p[text.n - 1] == '\n')
+            text.n--;
+        tokens[w] = arena_str(&the.a, text);
+    }
+    return tokens[w];
+}
+
+/* Letters: who may. N nobody, R reader, C contributor, S scoped, P path, O owner. */
+static const struct call {
+    const char *method, *host, *path, *body, *may;
+} calls[] = {
+    { "GET", "localhost", "/.well-known/openid-configuration", NULL, "NRCSPO" },
+    { "GET", "contoso-aad.localhost", "/certs", NULL, "NRCSPO" },
+    { "GET", "localhost", "/servicehealth", NULL, "NRCSPO" },
+    { "GET", "contoso-aad.localhost", "/policies/SgxEnclave?api-version=2020-10-01", NULL, "RCSPO" },
+    { "GET", "contoso-iso.localhost", "/policies/SgxEnclave?api-version=2020-10-01", NULL, "RCPO" },
+    { "GET", "localhost", "/policies/SgxEnclave?api-version=2020-10-01", NULL, "RCSPO" },
+    { "GET", "contoso-aad.localhost", "/certificates?api-version=2020-10-01", NULL, "RCSPO" },
+    { "GET", "contoso-iso.localhost", "/certificates?api-version=2020-10-01", NULL, "RCPO" },
+    { "GET", "contoso-aad.localhost", "/tcbbaselines/SgxEnclave?api-version=2025-06-01", NULL, "RCSPO" },
+    { "PUT", "contoso-aad.localhost", "/policies/TdxVm?api-version=2020-10-01", "eyJhbGciOiJub25lIn0.eyJBdHRlc3RhdGlvblBvbGljeSI6ImRtVnljMmx2YmowZ01TNHdPMkYxZEdodmNtbDZZWFJwYjI1eWRXeGxjM3M5UG5CbGNtMXBkQ2dwTzMwNyJ9.", "CSPO" },
+    { "POST", "contoso-aad.localhost", "/policies/TdxVm:reset?api-version=2020-10-01", "eyJhbGciOiJub25lIn0..", "CSPO" },
+    { "PUT", "localhost", "/policies/TdxVm?api-version=2020-10-01", "eyJhbGciOiJub25lIn0..", "" },
+    { "POST", "localhost", "/policies/TdxVm:reset?api-version=2020-10-01", "eyJhbGciOiJub25lIn0..", "" },
+    { "GET", "contoso-aad.localhost", "/policies/TdxVm/history?api-version=2020-10-01", NULL, "RCSPO" },
+    { "GET", "contoso-aad.localhost", "/audit?api-version=2020-10-01", NULL, "RCSPO" },
+    { "GET", "localhost", ARM "?api-version=2020-10-01", NULL, "PO" },
+    { "GET", "localhost", ARM "/contoso-aad?api-version=2020-10-01", NULL, "PO" },
+    { "PATCH", "localhost", ARM "/contoso-aad?api-version=2020-10-01", "{\"tags\":{}}", "PO" },
+    { "GET", "localhost", "/subscriptions/sub-1/providers/Microsoft.Attestation/attestationProviders?api-version=2020-10-01", NULL, "O" },
+    { "GET", "localhost", "/providers/Microsoft.Attestation/operations?api-version=2020-10-01", NULL, "RCSPO" },
+    { "DELETE", "localhost", ARM "/contoso-none?api-version=2020-10-01", NULL, "PO" },
+};
+
+static void call_by_all(void **state)
+{
+    const struct call *c = *state;
+
+    for (int w = NOBODY; w < WHO_COUNT; w++) {
+        const char *token = token_of((enum who)w);
+        const char *const headers[] = { token == NULL ? "X-Nobody: 1" : arena_printf(&the.a, "Authorization: Bearer %s", token), NULL };
+        struct answer got = service_call_host(&the, c->host, c->method, c->path, headers, c->body == NULL ? NONE : bytes_str(c->body));
+        bool may = strchr(c->may, "NRCSPO"[w]) != NULL;
+
+        if (may != (got.status < 300))
+            fail_msg("%s %s%s by %c: HTTP %ld %s", c->method, c->host, c->path, "NRCSPO"[w], got.status, (const char *)got.body.p);
+        if (!may) {
+            expect_status(&got, 401);
+            assert_string_equal(answer_code(&the, &got), "Unauthorized");
+            if (w == NOBODY)
+                assert_non_null(answer_header(&the, &got, "WWW-Authenticate"));
+        }
+    }
+}
+
+static const struct bad_token {
+    const char *name, *header;
+} bad_tokens[] = {
+    { "no token at all", "Authorization: Bearer" },
+    { "basic", "Authorization: Basic ZGV2OmRldg==" },
+    { "garbage", "Authorization: Bearer abc" },
+    { "alg none", "Authorization: Bearer eyJhbGciOiJub25lIn0.eyJpc3MiOiJ1cm46YXZvdWNoOmxvY2FsIiwiYXVkIjoiYXZvdWNoIiwib2lkIjoieCIsInJvbGVzIjpbIk93bmVyIl0sImV4cCI6OTk5OTk5OTk5OX0." },
+    { "HMAC", "Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.e30.AAAA" },
+};
+
+static void bad_token(void **state)
+{
+    const struct bad_token *t = *state;
+    const char *const headers[] = { t->header, NULL };
+    struct answer got = service_call_host(&the, "contoso-aad.localhost", "GET", "/policies/SgxEnclave?api-version=2020-10-01", headers, NONE);
+
+    expect_status(&got, 401);
+}
+
+/* An attestation token of our own is no ticket for the control plane, whatever it says. */
+static void attestation_token_is_no_ticket(void **state)
+{
+    struct answer got;
+    struct out o = out_open(&the.a);
+    struct bytes token;
+    const char *headers[2] = { NULL, NULL };
+
+    (void)state;
+    out_text(&o, "{\"quote\":\"");
+    b64url_print(&o, test_vector(&the.a, "rest/evidence/sdk-SgxEnclave.bin"));
+    out_text(&o, "\"}");
+    got = data("contoso-aad", "POST", "/attest/SgxEnclave", out_view(&o));
+    expect_status(&got, 200);
+    token = text_of(got.json, "token");
+    headers[0] = arena_printf(&the.a, "Authorization: Bearer %s", arena_str(&the.a, token));
+    got = service_call_host(&the, "contoso-aad.localhost", "GET", "/policies/SgxEnclave?api-version=2020-10-01", headers, NONE);
+    expect_status(&got, 401);
+}
+
+/* -- policies -- */
+
+static struct bytes envelope(const char *text)
+{
+    struct jobj o = jobj_open(&the.a);
+    struct out j = out_open(&the.a);
+
+    jobj_b64url(&o, "AttestationPolicy", bytes_str(text));
+    b64url_print(&j, LIT("{\"alg\":\"none\"}"));
+    out_char(&j, '.');
+    b64url_print(&j, jobj_print(&o, false));
+    out_char(&j, '.');
+    return out_view(&j);
+}
+
+static const struct bad_policy {
+    const char *name, *tenant, *body, *code, *part;
+} bad_policies[] = {
+    { "no JWS", "contoso-aad", "hello", "InvalidOperation", NULL },
+    { "unsigned on isolated", "contoso-iso", "", "InvalidOperation", "Unsigned JWS specified but enclave is configured with signing certificates." },
+    { "syntax error", "contoso-aad", "version= 1.0;authorizationrules{=> permit()};", "PolicyParsingError", "mismatched input '}' expecting ';'" },
+    { "JSON policy", "contoso-aad", "{\"$version\":1}", "PolicyParsingError", NULL },
+};
+
+static void bad_policy(void **state)
+{
+    const struct bad_policy *p = *state;
+    struct bytes body = strcmp(p->name, "no JWS") == 0 ? bytes_str(p->body)
+        : p->body[0] == 0                              ? envelope("version= 1.0;authorizationrules{=> permit();};")
+                                                       : envelope(p->body);
+    struct answer got = data(p->tenant, "PUT", "/policies/SgxEnclave", body);
+
+    expect_status(&got, 400);
+    assert_string_equal(answer_code(&the, &got), p->code);
+    if (p->part != NULL && strstr(answer_message(&the, &got), p->part) == NULL)
+        fail_msg("%s", answer_message(&the, &got));
+}
+
+static struct answer attest_contoso(void)
+{
+    struct out o = out_open(&the.a);
+
+    out_text(&o, "{\"quote\":\"");
+    b64url_print(&o, test_vector(&the.a, "rest/evidence/sdk-SgxEnclave.bin"));
+    out_text(&o, "\"}");
+    return data("contoso-aad", "POST", "/attest/SgxEnclave", out_view(&o));
+}
+
+#define PERMIT "version= 1.0;authorizationrules{=> permit();};issuancerules{=> issue(type=\"by\", value=\"contoso\");};"
+#define REFUSE "version= 1.0;authorizationrules{[type==\"x-ms-sgx-is-debuggable\", value==true] => deny(); => permit();};"
+
+/* Set, attest, be refused with the reason, roll back, attest. */
+static void walk(void **state)
+{
+    struct answer got = data("contoso-aad", "PUT", "/policies/SgxEnclave", envelope(PERMIT));
+    const struct json *claims = claims_of(&got), *versions;
+    int64_t version;
+
+    (void)state;
+    assert_text(text_of(claims, "x-ms-policy-result"), "Updated");
+    got = attest_contoso();
+    claims = claims_of(&got);
+    assert_text(text_of(claims, "by"), "contoso");
+    assert_text(text_of(claims, "iss"), "https://contoso-aad.localhost:8443");
+    got = data("contoso-aad", "PUT", "/policies/SgxEnclave", bytes_str(REFUSE)); /* bare text is wrapped */
+    expect_status(&got, 200);
+    got = attest_contoso();
+    expect_status(&got, 400);
+    assert_string_equal(answer_code(&the, &got), "PolicyEvaluationError");
+    assert_non_null(strstr(answer_message(&the, &got), "A Deny claim was issued, authorization failed."));
+    assert_non_null(strstr(answer_message(&the, &got), "[type==\"x-ms-sgx-is-debuggable\", value==true] => deny();"));
+    got = data("contoso-aad", "GET", "/policies/SgxEnclave/history", NONE);
+    versions = json_member(got.json, "versions");
+    assert_true(json_int(json_member(versions->child->next, "version"), &version));
+    got = data("contoso-aad", "POST", arena_printf(&the.a, "/policies/SgxEnclave:rollback?version=%d", (int)version), NONE);
+    expect_status(&got, 200);
+    got = attest_contoso();
+    assert_text(text_of(claims_of(&got), "by"), "contoso");
+    /* of the audit records the last ones tell it */
+    got = data("contoso-aad", "GET", "/audit?limit=1000", NONE);
+    assert_true(json_member(got.json, "records")->count >= 6);
+}
+
+static void tcb_baselines(void **state)
+{
+    struct answer got = data("contoso-aad", "GET", "/tcbbaselines/SgxEnclave", NONE);
+
+    (void)state;
+    expect_status(&got, 200);
+    assert_int_equal(json_member(got.json, "tcbBaselines")->count, 6);
+    got = data("contoso-aad", "GET", "/tcbbaselines/SgxEnclave?provideCurrentTcbInPolicy=true", NONE);
+    assert_int_equal(json_member(got.json, "tcbBaselines")->count, 1);
+    got = data("contoso-aad", "GET", "/tcbbaselines/SevSnpVm", NONE);
+    assert_int_equal(json_member(got.json, "tcbBaselines")->count, 0);
+}
+
+/* -- the store -- */
+
+static void store_execute(const char *sql)
+{
+    sqlite3 *db;
+    char *message = NULL;
+
+    assert_int_equal(sqlite3_open(arena_printf(&the.a, "%s/state/store.db", the.state), &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
+        fail_msg("%s: %s", sql, message);
+    sqlite3_close(db);
+}
+
+/* Whatever is changed outside the service is noticed and refused as "cannot decide"; undone, it works again. */
+static const struct tampering {
+    const char *name, *change, *undo, *part;
+} tamperings[] = {
+    { "policy exchanged", "CREATE TABLE t AS SELECT * FROM policy; UPDATE policy SET jws=CAST('eyJhbGciOiJub25lIn0..' AS BLOB)",
+      "DELETE FROM policy; INSERT INTO policy SELECT * FROM t; DROP TABLE t", "digest of the stored SgxEnclave policy" },
+    { "policy deleted", "CREATE TABLE t AS SELECT * FROM policy; DELETE FROM policy", "INSERT INTO policy SELECT * FROM t; DROP TABLE t",
+      "the head names a policy for SgxEnclave, the store has none" },
+    { "head altered", "CREATE TABLE t AS SELECT * FROM provider; UPDATE provider SET head=CAST(head || 'x' AS BLOB)",
+      "DELETE FROM provider; INSERT INTO provider SELECT * FROM t; DROP TABLE t", "its MAC does not fit" },
+    { "MAC of another provider", "CREATE TABLE t AS SELECT * FROM provider; UPDATE provider SET mac=(SELECT mac FROM t WHERE name='contoso-iso')",
+      "DELETE FROM provider; INSERT INTO provider SELECT * FROM t; DROP TABLE t", "its MAC does not fit" },
+};
+
+static void tampering(void **state)
+{
+    const struct tampering *t = *state;
+    struct answer got;
+
+    store_execute(t->change);
+    got = attest_contoso();
+    store_execute(t->undo);
+    expect_status(&got, 503);
+    assert_non_null(strstr(answer_message(&the, &got), t->part));
+    got = attest_contoso();
+    expect_status(&got, 200);
+}
+
+/* An older state of provider and policy together fits its MAC; its version tells. */
+static void store_goes_back(void **state)
+{
+    struct answer got;
+
+    (void)state;
+    store_execute("CREATE TABLE tp AS SELECT * FROM provider; CREATE TABLE tq AS SELECT * FROM policy");
+    got = data("contoso-aad", "PUT", "/policies/SgxEnclave", envelope(REFUSE));
+    expect_status(&got, 200);
+    for (int i = 0; i < 8; i++) { /* every worker has seen it */
+        got = attest_contoso();
+        expect_status(&got, 400);
+    }
+    store_execute("CREATE TABLE np AS SELECT * FROM provider; CREATE TABLE nq AS SELECT * FROM policy;"
+                  "DELETE FROM provider; DELETE FROM policy; INSERT INTO provider SELECT * FROM tp; INSERT INTO policy SELECT * FROM tq");
+    got = attest_contoso();
+    expect_status(&got, 503);
+    assert_non_null(strstr(answer_message(&the, &got), "the store went back in time"));
+    store_execute("DELETE FROM provider; DELETE FROM policy; INSERT INTO provider SELECT * FROM np; INSERT INTO policy SELECT * FROM nq;"
+                  "DROP TABLE np; DROP TABLE nq; DROP TABLE tp; DROP TABLE tq");
+    got = data("contoso-aad", "PUT", "/policies/SgxEnclave", envelope(PERMIT));
+    expect_status(&got, 200);
+}
+
+/* Every acknowledged write survives kill -9 of all processes. */
+static void survives_kill(void **state)
+{
+    struct answer got = data("contoso-aad", "PUT", "/policies/OpenEnclave", envelope(PERMIT));
+    int status;
+
+    (void)state;
+    expect_status(&got, 200);
+    (void)kill(the.pid, SIGKILL);
+    while (waitpid(the.pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    service_start_again(&the);
+    got = data("contoso-aad", "GET", "/policies/OpenEnclave", NONE);
+    assert_bytes_equal(text_of(claims_of(&got), "x-ms-policy"), envelope(PERMIT));
+}
+
+static void rate_limit(void **state)
+{
+    struct service s;
+    long last = 0;
+
+    (void)state;
+    service_start(&s, "workers = 1\n[limits]\nrate = 5\n", dev);
+    for (int i = 0; i < 50 && last != 429; i++) {
+        struct answer got = service_call(&s, "GET", "/.well-known/openid-configuration", NULL, NONE);
+
+        last = got.status;
+        if (last == 429)
+            assert_string_equal(answer_header(&s, &got, "Retry-After"), "1");
+    }
+    assert_int_equal(last, 429);
+    assert_int_equal(service_stop(&s), 0);
+}
+
+static void stop(void **state)
+{
+    (void)state;
+    assert_int_equal(service_stop(&the), 0);
+}
+
+/* An AAD provider, and an isolated one with the signers of the recording. */
+static void create_providers(void)
+{
+    const struct json *signers = json_member(recorded_claims(recording("certificates-get-isolated")), "x-ms-policy-certificates");
+    struct out o = out_open(&the.a);
+    struct answer got = arm("PUT", "/contoso-aad", "{\"location\":\"East US\",\"properties\":{}}");
+
+    expect_status(&got, 201);
+    out_text(&o, "{\"location\":\"East US\",\"properties\":{\"policySigningCertificates\":");
+    json_print(&o, signers, false);
+    out_text(&o, "}}");
+    got = arm("PUT", "/contoso-iso", (const char *)out_view(&o).p);
+    expect_status(&got, 201);
+    assert_text(text_of(json_member(got.json, "properties"), "trustModel"), "Isolated");
+}
+
+static void setup_providers(void **state)
+{
+    (void)state;
+    create_providers();
+}
+
+/* The rest is attested with collateral of May. */
+static void next_service(void **state)
+{
+    (void)state;
+    assert_int_equal(service_stop(&november), 0);
+    the_service = &may_2022;
+    create_providers();
+}
+
+int main(void)
+{
+    struct suite s = { 0 };
+    struct arena a;
+
+    if (test_vectors() == NULL) {
+        suite_add_skipped(&s, "REST recordings are missing");
+        return suite_run("tenants", &s);
+    }
+    arena_init(&a, 1 << 20);
+    service_start(&november, config_text(&a, "2022-11-17T01:45:00Z"), dev);
+    service_start(&may_2022, config_text(&a, "2022-05-11T23:03:47Z"), dev);
+    arena_done(&a);
+    the_service = &november; /* when the recordings were made */
+    suite_add(&s, "providers are created", setup_providers, NULL);
+    for (size_t i = 0; i < COUNT(steps); i++)
+        suite_add(&s, steps[i].recording, replay, (void *)(uintptr_t)&steps[i]);
+    suite_add(&s, "unsigned policy: set, read, reset, read as recorded", replay_changes, (void *)(uintptr_t)"unsigned");
+    suite_add(&s, "signed policy: set, read, reset, read as recorded", replay_changes, (void *)(uintptr_t)"signed");
+    suite_add(&s, "the service of the recordings stops", next_service, NULL);
+    suite_add(&s, "create, change, list, delete", create_and_list, NULL);
+    for (size_t i = 0; i < COUNT(bad_names); i++)
+        suite_add(&s, arena_printf(&the.a, "name '%s'", bad_names[i].name), bad_name, (void *)(uintptr_t)&bad_names[i]);
+    for (size_t i = 0; i < COUNT(calls); i++)
+        suite_add(&s, arena_printf(&the.a, "%s %s%s by every role", calls[i].method, calls[i].host, calls[i].path), call_by_all, (void *)(uintptr_t)&calls[i]);
+    for (size_t i = 0; i < COUNT(bad_tokens); i++)
+        suite_add(&s, arena_printf(&the.a, "token: %s", bad_tokens[i].name), bad_token, (void *)(uintptr_t)&bad_tokens[i]);
+    suite_add(&s, "an attestation token is no ticket", attestation_token_is_no_ticket, NULL);
+    for (size_t i = 0; i < COUNT(bad_policies); i++)
+        suite_add(&s, arena_printf(&the.a, "policy: %s", bad_policies[i].name), bad_policy, (void *)(uintptr_t)&bad_policies[i]);
+    suite_add(&s, "set, attest, be refused, roll back, attest", walk, NULL);
+    suite_add(&s, "TCB baselines", tcb_baselines, NULL);
+    for (size_t i = 0; i < COUNT(tamperings); i++)
+        suite_add(&s, arena_printf(&the.a, "store: %s", tamperings[i].name), tampering, (void *)(uintptr_t)&tamperings[i]);
+    suite_add(&s, "store goes back in time", store_goes_back, NULL);
+    suite_add(&s, "acknowledged writes survive kill -9", survives_kill, NULL);
+    suite_add(&s, "too many requests", rate_limit, NULL);
+    suite_add(&s, "stops cleanly", stop, NULL);
+    return suite_run("tenants", &s);
+}

@@ -1,0 +1,179 @@
+/* crypto_test.c: signatures against the Wycheproof suites, one test for each vector; keys and their limits. */
+#include "testing.h"
+
+#include "codec/hex.h"
+#include "codec/json.h"
+#include "crypto/key.h"
+#include "crypto/p384.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct wycheproof {
+    const char *file;
+    enum sig_alg alg;
+    enum sig_form form;
+} files[] = {
+    { "ecdsa_secp256r1_sha256_p1363_test.json", SIG_ES256, SIG_RAW },
+    { "ecdsa_secp256r1_sha256_test.json", SIG_ES256, SIG_DER },
+    { "ecdsa_secp384r1_sha384_p1363_test.json", SIG_ES384, SIG_RAW },
+    { "ecdsa_secp384r1_sha384_test.json", SIG_ES384, SIG_DER },
+    { "rsa_pss_4096_sha384_mgf1_48_test.json", SIG_PS384, SIG_RAW },
+    { "rsa_signature_2048_sha256_test.json", SIG_RS256, SIG_RAW },
+};
+
+/* The parsed suites live as long as the program. */
+static struct arena suites;
+
+struct vector {
+    const struct wycheproof *suite;
+    struct bytes spki, message, sig;
+    bool valid, free_choice;
+};
+
+static struct bytes member_hex(const struct json *j, const char *name)
+{
+    struct bytes text = { NULL, 0 }, b = { NULL, 0 };
+
+    if (!json_string(json_member(j, name), &text) || !hex_decode(text, &suites, &b))
+        abort();
+    return b;
+}
+
+/* What libcrypto says about the same key and signature: the two must not differ on P-384. */
+static bool libcrypto_accepts(struct key *k, struct bytes message, struct bytes der_sig)
+{
+    struct digest d = hash(HASH_SHA384, message);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key_evp(k), NULL);
+    bool ok = EVP_PKEY_verify_init(ctx) == 1 && EVP_PKEY_verify(ctx, der_sig.p, der_sig.n, d.p, d.n) == 1;
+
+    EVP_PKEY_CTX_free(ctx);
+    return ok;
+}
+
+static void wycheproof_vector(void **state)
+{
+    struct vector *v = *state;
+    AUTO_KEY k = NULL;
+    struct err e = { 0 };
+    bool ok;
+
+    assert_ok(key_from_spki(v->spki, "vector", &k, &e), &e);
+    ok = key_verify(k, v->suite->alg, v->suite->form, v->message, v->sig);
+    if (!v->free_choice)
+        assert_int_equal(ok, v->valid);
+    if (v->suite->alg == SIG_ES384 && v->suite->form == SIG_DER)
+        assert_int_equal(ok, libcrypto_accepts(k, v->message, v->sig));
+    free(v);
+}
+
+static void add_group(struct suite *s, const struct wycheproof *suite, const struct json *group)
+{
+    struct bytes spki = member_hex(group, "publicKeyDer");
+
+    for (const struct json *t = json_member(group, "tests")->child; t != NULL; t = t->next) {
+        struct vector *v = calloc(1, sizeof(*v));
+        struct bytes result = { NULL, 0 }, comment = { NULL, 0 };
+        int64_t id = 0;
+        char name[300];
+
+        if (v == NULL || !json_string(json_member(t, "result"), &result) || !json_int(json_member(t, "tcId"), &id)
+            || !json_string(json_member(t, "comment"), &comment))
+            abort();
+        *v = (struct vector){ .suite = suite, .spki = spki, .message = member_hex(t, "msg"),
+                              .sig = member_hex(t, "sig"), .valid = bytes_is(result, "valid"),
+                              .free_choice = bytes_is(result, "acceptable") };
+        snprintf(name, sizeof(name), "%s %lld: %.*s", suite->file, (long long)id, (int)comment.n,
+                 (const char *)comment.p);
+        for (char *p = name; *p != 0; p++)
+            if (*p == '#') /* would be a directive in TAP */
+                *p = ' ';
+        suite_add(s, name, wycheproof_vector, v);
+    }
+}
+
+static void add_wycheproof(struct suite *s, const struct wycheproof *w)
+{
+    char path[300];
+    const struct json *j;
+    struct err e = { 0 };
+
+    snprintf(path, sizeof(path), "wycheproof/%s", w->file);
+    if (!json_parse(test_vector(&suites, path), 64, w->file, &suites, &j, &e))
+        abort();
+    for (const struct json *g = json_member(j, "testGroups")->child; g != NULL; g = g->next)
+        add_group(s, w, g);
+}
+
+/* G of P-384 (FIPS 186-4 D.1.2.4). */
+#define G384                                                                                             \
+    "aa87ca22be8b05378eb1c71ef320ad746e1d3b628ba79b9859f741e082542a385502f25dbf55296c3a545e3872760ab7"   \
+    "3617de4a96262c6f5d9e98bf9292dc29f8f41dbd289a147ce9da3113b5f0b8c00a60b1ce1d7e819d7a431d7c90ea0e5f"
+
+static void points_off_the_curve(void **state)
+{
+    static const struct {
+        enum key_kind kind;
+        const char *name, *hex, *why;
+    } rows[] = {
+        { KEY_P384, "one bit of y",
+          "aa87ca22be8b05378eb1c71ef320ad746e1d3b628ba79b9859f741e082542a385502f25dbf55296c3a545e3872760ab7"
+          "3617de4a96262c6f5d9e98bf9292dc29f8f41dbd289a147ce9da3113b5f0b8c00a60b1ce1d7e819d7a431d7c90ea0e5e",
+          "not a point of P-384" },
+        { KEY_P384, "x of p",
+          "fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffeffffffff0000000000000000ffffffff"
+          "3617de4a96262c6f5d9e98bf9292dc29f8f41dbd289a147ce9da3113b5f0b8c00a60b1ce1d7e819d7a431d7c90ea0e5f",
+          "not a point of P-384" },
+        { KEY_P384, "short", "aa87", "has 2 bytes" },
+        { KEY_P256, "zeros", "00000000000000000000000000000000000000000000000000000000000000000000000000000000"
+                             "000000000000000000000000000000000000000000000000", "not a point of P-256" },
+    };
+    struct arena a;
+
+    (void)state;
+    arena_init(&a, 1 << 20);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        AUTO_KEY k = NULL;
+        struct err e = { 0 };
+
+        assert_false(key_from_point(rows[i].kind, test_hex(&a, rows[i].hex), rows[i].name, &k, &e));
+        assert_refused(&e, ERR_CERT_FORMAT, rows[i].why);
+    }
+    arena_done(&a);
+}
+
+static void p384_key_round_trip(void **state)
+{
+    AUTO_KEY k = NULL;
+    AUTO_KEY again = NULL;
+    struct arena a;
+    struct err e = { 0 };
+
+    (void)state;
+    arena_init(&a, 1 << 20);
+    assert_ok(key_from_point(KEY_P384, test_hex(&a, G384), "G", &k, &e), &e);
+    assert_int_equal(key_bits(k), 384);
+    assert_ok(key_from_spki(key_spki(k, &a), "SPKI", &again, &e), &e);
+    assert_bytes_equal(key_point(again), test_hex(&a, G384));
+    assert_false(key_verify(k, SIG_ES256, SIG_RAW, LIT("x"), test_hex(&a, G384))); /* algorithm of another curve */
+    arena_done(&a);
+}
+
+int main(void)
+{
+    struct suite s = { 0 };
+    int status;
+
+    arena_init(&suites, 256 << 20);
+    if (test_vectors() == NULL)
+        suite_add_skipped(&s, "Wycheproof suites (vectors missing)");
+    else
+        for (size_t i = 0; i < COUNT(files); i++)
+            add_wycheproof(&s, &files[i]);
+    suite_add(&s, "points off the curve are refused", points_off_the_curve, NULL);
+    suite_add(&s, "a P-384 key survives its own encoding", p384_key_round_trip, NULL);
+    status = suite_run("crypto", &s);
+    arena_done(&suites);
+    return status;
+}

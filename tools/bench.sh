@@ -1,0 +1,42 @@
+#!/bin/sh
+# make bench: JSON lines: primitives and rooms in one process, then the whole service over HTTPS by wrk, then the
+# peer @phala/dcap-qvl on the same kind of quotes where npm has it. Ratios are against primitives of the same run.
+set -eu
+build=$1
+here=$(cd "$(dirname "$0")/.." && pwd)
+for b in "$build"/bench/*_bench; do
+    "$b" | tee -a "$build/bench.log"
+done
+command -v wrk >/dev/null || { [ "$(id -u)" = 0 ] && apt-get install -y -qq wrk >/dev/null 2>&1; } || { echo "wrk is not installed: no figures end to end" >&2; exit 0; }
+state=$(mktemp -d /tmp/avouch-bench-XXXXXX)
+"$build/avouch-mint" "$state/dev" 256
+cat >"$state/conf" <<EOF
+[service]
+listen = 127.0.0.1:0
+base_url = https://localhost:8443
+state = $state
+[metrics]
+listen =
+EOF
+mkfifo "$state/ready"
+"$build/avouchd" --config "$state/conf" --dev --ready-fd 3 3>"$state/ready" 2>"$state/log" &
+daemon=$!
+trap 'kill $daemon; wait $daemon; rm -rf "$state"' EXIT
+read -r word <"$state/ready"
+url=https://localhost:$(sed 's/.*://' "$state/run/address")
+value() { sed -n "s/.*\"name\":\"$1\",\"value\":\([0-9.]*\).*/\1/p" "$build/bench.log" | tail -n 1; }
+p256=$(value "floor: P-256 verify")
+rsa=$(value "floor: RSA-2048 sign")
+cores=$(nproc)
+memory() { for p in $(pgrep -P $daemon; for c in $(pgrep -P $daemon); do pgrep -P "$c"; done); do awk '/VmRSS/ {print $2}' "/proc/$p/status"; done | awk '{s+=$1} END {print s}'; }
+for connections in 1 8 64; do
+    REQUESTS=$state/dev/sample/requests.jsonl wrk -t1 -c$connections -d10s --latency -s "$here/bench/attest.lua" "$url" >"$state/wrk"
+    rate=$(awk '/Requests\/sec/ {print $2}' "$state/wrk")
+    p50=$(awk '$1 == "50%" {print $2}' "$state/wrk")
+    p99=$(awk '$1 == "99%" {print $2}' "$state/wrk")
+    n=$(awk '/requests in/ {print $1}' "$state/wrk")
+    bad=$(awk '/Non-2xx/ {print $NF}' "$state/wrk")
+    awk -v c=$connections -v r="$rate" -v p50="$p50" -v p99="$p99" -v n="$n" -v p="$p256" -v s="$rsa" -v k="$cores" -v m="$(memory)" -v bad="${bad:-0}" 'BEGIN {
+        floor = k * 1e6 / (p + s)
+        printf "{\"name\":\"HTTPS attest, %d connections\",\"value\":%.1f,\"unit\":\"requests/s\",\"floor\":%.1f,\"ratio\":%.3f,\"n\":%d,\"p50\":\"%s\",\"p99\":\"%s\",\"memory_kib\":%d,\"failed\":%d}\n", c, r, floor, r / floor, n, p50, p99, m, bad }'
+done
