@@ -22,16 +22,16 @@ struct attest_call {
     struct needs needs;
 };
 
-/* That collateral is over is half of the story: the other half is why there is no newer one. */
-static bool replied_expired(struct request *rq, const struct wire_fields *f)
+/* What the core misses, or finds to be over, is half of the story: the other half is why it could not be had. */
+static bool replied_sources(struct request *rq, const struct wire_fields *f)
 {
     const struct attest_call *call = rq->call;
     struct err e, whole = { .code = ERR_NONE };
     const char *why = collateral_errors(rq, &call->needs);
 
-    if (!wire_error(f, &e) || (e.code != ERR_COLLATERAL_EXPIRED && e.code != ERR_CRL_EXPIRED) || why[0] == 0)
+    if (!wire_error(f, &e) || (e.code != ERR_COLLATERAL_EXPIRED && e.code != ERR_CRL_EXPIRED && e.code != ERR_COLLATERAL_MISSING) || why[0] == 0)
         return false;
-    (void)err_set(&whole, e.code, e.what, "%s%s", e.why, why);
+    (void)err_set(&whole, e.code, e.what, "%s; %s: %s", e.why, e.code == ERR_COLLATERAL_MISSING ? "sources" : "no newer one could be had", why);
     rq->retry_after = 30;
     reply_error(rq, &whole);
     return true;
@@ -44,7 +44,7 @@ static void on_answer(struct request *rq, const struct wire_fields *f)
 
     if (wire_find(f, TAG_POLICY_HASH, &rq->policy_hash))
         rq->policy_hash = arena_copy(&rq->a, rq->policy_hash);
-    if (replied_expired(rq, f) || core_replied_error(rq, f))
+    if (replied_sources(rq, f) || core_replied_error(rq, f))
         return;
     if (!wire_find(f, TAG_BODY, &token)) {
         (void)err_set(&e, ERR_INTERNAL, "core", "answer has no token");

@@ -392,7 +392,7 @@ static struct entry *look_for(struct front *f, const struct need *n, enum collat
     if (!x->asked && now < x->retry_us)
         return NULL; /* its sources failed just now */
     ask(l, x, use == COLLATERAL_MIRROR);
-    return n->optional ? NULL : x;
+    return x; /* of optional ones too: where evidence does not say which it needs, each may be the one */
 }
 
 /* Looks for the needs from `first` on; true: there is something to wait for. */
@@ -551,7 +551,8 @@ void front_attach_collateral(const struct front *f, const struct needs *n, struc
     }
     for (size_t i = 0; i < f->collateral.count; i++) {
         const struct collateral_item *item = &f->collateral.list[i];
-        bool wanted = item->kind == COLL_CERTS; /* signing chains: few, and the core chooses */
+        /* signing chains are few, and the core chooses; leaves of AMD's chips may be many */
+        bool wanted = item->kind == COLL_CERTS && !bytes_is(item->subject_cn, "SEV-VCEK");
 
         for (size_t k = 0; !wanted && k < count; k++)
             wanted = need_key_serves(&keys[k], item);
@@ -568,7 +569,7 @@ const char *collateral_errors(struct request *rq, const struct needs *n)
         const struct entry *x = entry_find(rq->front->collateral_link, n->list[i].key);
 
         if (x != NULL && x->error.code != ERR_NONE && o.n == 0)
-            out_printf(&o, "; no newer one could be had: %s", x->error.why);
+            out_text(&o, x->error.why);
     }
     return o.n == 0 ? "" : (const char *)out_view(&o).p;
 }

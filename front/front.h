@@ -237,7 +237,7 @@ enum collateral_use {
     COLLATERAL_MIRROR_FETCH,
 };
 void collateral_await(struct request *rq, struct needs *needs, enum collateral_use use, void (*then)(struct request *rq));
-/* Why what is over could not be had anew, as the end of a sentence; "" where nothing failed. */
+/* Why something could not be had, or had anew; "" where nothing failed. */
 const char *collateral_errors(struct request *rq, const struct needs *n);
 /* What the collateral process says about its sources and items (JSON; empty: nothing yet), as of the call before
  * this one: it asks for the next. */

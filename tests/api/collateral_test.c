@@ -836,7 +836,6 @@ static void kds(void **state)
     path = arena_printf(&the.a, "/vcek/v1/Milan/%s?blSPL=%u&teeSPL=%u&snpSPL=%u&ucodeSPL=%u", (const char *)hex_encode(&the.a, chip).p, tcb.p[0], tcb.p[1],
                         tcb.p[6], tcb.p[7]);
     other = arena_printf(&the.a, "/vcek/v1/Milan/00%s?blSPL=3&teeSPL=0&snpSPL=8&ucodeSPL=115", (const char *)hex_encode(&the.a, bytes_part(chip, 1, 63)).p);
-    vendor_file(the.second, "/vcek/v1/Milan/", der);
     service_restart(&the.service, config_with("2026-01-01T00:00:00Z", arena_printf(&the.a, "amd = kds:%s\nmirror = fetch\n", url_of(the.second))), dev);
     got = get(path);
     assert_status(&got, 200);
@@ -846,6 +845,28 @@ static void kds(void **state)
     assert_int_equal(vendor_count(the.second, path), 1);
     got = get(other);
     assert_status(&got, 404);
+}
+
+/* A report that came without its certificate, and whose version does not say which line the chip is of: all lines are
+ * asked, the one that has the chip answers. Where none does, that is undecided, not refused. */
+static void snp_report_alone(void **state)
+{
+    struct out body = out_open(&the.a);
+    struct answer got;
+
+    (void)state;
+    if (test_vectors() == NULL)
+        skip();
+    vendor_file(the.second, "/vcek/v1/Milan/", test_vector(&the.a, "snp/milan-v2/vcek.der"));
+    out_text(&body, "{\"report\":\"");
+    b64url_print(&body, test_vector(&the.a, "snp/milan-v2/report.bin"));
+    out_text(&body, "\"}");
+    service_restart(&the.service, config_with("2026-01-01T00:00:00Z", arena_printf(&the.a, "amd = kds:%s\n", url_of(the.first))), dev);
+    got = service_call(&the.service, "POST", "/attest/SevSnpVm?api-version=2022-08-01", NULL, out_view(&body));
+    assert_missing(&got, "without its VCEK certificate", "HTTP 404");
+    service_restart(&the.service, config_with("2026-01-01T00:00:00Z", arena_printf(&the.a, "amd = kds:%s\n", url_of(the.second))), dev);
+    got = service_call(&the.service, "POST", "/attest/SevSnpVm?api-version=2022-08-01", NULL, out_view(&body));
+    assert_token(&got);
 }
 
 /* -- status -- */
@@ -1000,6 +1021,7 @@ int main(void)
     suite_add(&s, "forecast", forecast, NULL);
     suite_add(&s, "mirror of a mirror", mirror_of_mirror, NULL);
     suite_add(&s, "mirror paths", mirror_paths, NULL);
+    suite_add(&s, "SEV-SNP report without its certificate", snp_report_alone, NULL);
     suite_add(&s, "KDS", kds, NULL);
     suite_add(&s, "status", status_message, NULL);
     suite_add(&s, "nonsense on the socket", nonsense_on_the_socket, NULL);
