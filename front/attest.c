@@ -20,6 +20,7 @@ struct attest_call {
     const struct evidence_kind *kind;
     struct api_attest body;
     struct needs needs;
+    bool again; /* the core has named the set that the policy picks */
 };
 
 /* What the core misses, or finds to be over, is half of the story: the other half is why it could not be had. */
@@ -37,11 +38,36 @@ static bool replied_sources(struct request *rq, const struct wire_fields *f)
     return true;
 }
 
+static bool find_needs(struct request *rq, const struct evidence_kind *kind, const struct api_attest *body, const struct settings *s,
+                       struct needs *ret, struct err *e);
+static void send_parcel(struct request *rq);
+
+/* The provider's policy picks a TCB evaluation set by its number (x-ms-sgx-tcbidentifier), which the core has told: its
+ * items are got, and the parcel goes out once more. */
+static bool asked_for_set(struct request *rq, const struct wire_fields *f)
+{
+    struct attest_call *call = rq->call;
+    struct settings s = rq->front->settings;
+    struct err e;
+
+    s.tcb_eval_number = wire_u32(f, TAG_EVAL_NUMBER, 0);
+    if (call->again || s.tcb_eval_number == 0 || !wire_error(f, &e))
+        return false;
+    e = (struct err){ .code = ERR_NONE };
+    call->again = true;
+    if (!find_needs(rq, call->kind, &call->body, &s, &call->needs, &e))
+        return false;
+    collateral_await(rq, &call->needs, COLLATERAL_VERIFY, send_parcel);
+    return true;
+}
+
 static void on_answer(struct request *rq, const struct wire_fields *f)
 {
     struct bytes token;
     struct err e = { .code = ERR_NONE };
 
+    if (asked_for_set(rq, f))
+        return;
     if (wire_find(f, TAG_POLICY_HASH, &rq->policy_hash))
         rq->policy_hash = arena_copy(&rq->a, rq->policy_hash);
     if (replied_sources(rq, f) || core_replied_error(rq, f))
@@ -80,8 +106,8 @@ static bool is_first_message(struct request *rq, struct bytes data)
 }
 
 /* Which collateral: asked of the kind itself, which reads the evidence once more in the core. */
-static bool find_needs(struct request *rq, const struct evidence_kind *kind, const struct api_attest *body, struct needs *ret,
-                       struct err *e)
+static bool find_needs(struct request *rq, const struct evidence_kind *kind, const struct api_attest *body, const struct settings *s,
+                       struct needs *ret, struct err *e)
 {
     struct evidence_input in = { .evidence = body->evidence };
     void *ev;
@@ -91,7 +117,7 @@ static bool find_needs(struct request *rq, const struct evidence_kind *kind, con
         return true;
     if (body->evidence.n > kind->max_size)
         return err_set(e, ERR_TOO_LARGE, kind->name, "evidence has %zu bytes, at most %zu are accepted", body->evidence.n, kind->max_size);
-    return kind->parse(&in, &rq->a, &ev, e) && kind->needs(ev, &rq->front->settings, ret, e);
+    return kind->parse(&in, &rq->a, &ev, e) && kind->needs(ev, s, ret, e);
 }
 
 /* The parcel: all that the core needs. */
@@ -147,7 +173,7 @@ void handle_attest(struct request *rq)
     rq->operation = arena_printf(&rq->a, "Attest%s", kind->name);
     call->kind = kind;
     rq->call = call;
-    if (!api_attest_parse(rq->body, kind->member, &limits, &rq->a, &call->body, &e) || !find_needs(rq, kind, &call->body, &call->needs, &e)) {
+    if (!api_attest_parse(rq->body, kind->member, &limits, &rq->a, &call->body, &e) || !find_needs(rq, kind, &call->body, &rq->front->settings, &call->needs, &e)) {
         reply_error(rq, &e);
         return;
     }

@@ -585,6 +585,38 @@ static void evaluation_number(void **state)
     assert_int_equal(vendor_count(the.first, arena_printf(&the.a, "fmspc=%s&update=early", p.fmspc)), 1);
 }
 
+/* A policy picks the set: the core tells the front, which gets it. A set that cannot be had is never replaced by another. */
+static void policy_picks_set(void **state)
+{
+    static const char policy[] = "version= 1.1;configurationrules{=> issueproperty(type=\"x-ms-sgx-tcbidentifier\", value=\"15\");};"
+                                 "authorizationrules{=> permit();};issuancerules{};";
+    struct platform p = platform_new();
+    struct out body = out_open(&the.a);
+    struct answer got;
+    struct bytes token;
+    int64_t number = 0;
+
+    (void)state;
+    service_restart(&the.service, config_with("2026-01-01T00:00:00Z", arena_printf(&the.a, "intel = pcs:%s\n", url_of(the.first))), dev);
+    out_bytes(&body, bytes_part(p.body, 0, p.body.n - 1));
+    out_text(&body, ",\"draftPolicyForAttestation\":");
+    json_print_string(&body, LIT(policy));
+    out_text(&body, "}");
+    vendor_fault(the.first, "tcbEvaluationDataNumber=15", FAULT_404);
+    got = service_call(&the.service, "POST", ATTEST, NULL, out_view(&body));
+    assert_missing(&got, "of evaluation number 15", "HTTP 404");
+    vendor_fault(the.first, "tcbEvaluationDataNumber=15", FAULT_NONE);
+    do
+        got = service_call(&the.service, "POST", ATTEST, NULL, out_view(&body));
+    while (got.status == 503);
+    assert_token(&got);
+    assert_true(json_string(json_member(got.json, "token"), &token));
+    assert_true(json_int(json_member(token_part(&the.a, token, 1), "x-ms-sgx-tcb-eval-number"), &number));
+    assert_int_equal(number, 15);
+    got = attest(&p); /* others keep the set of the day */
+    assert_token(&got);
+}
+
 /* The vendor goes over to the next set between two platforms: neither has to wait until all items are of one set. */
 static void change_of_sets(void **state)
 {
@@ -1015,6 +1047,7 @@ int main(void)
     suite_add(&s, "TLS is verified", tls_verified, NULL);
     suite_add(&s, "refreshed at half-life, never by an older set", refreshed_at_half_life, NULL);
     suite_add(&s, "evaluation numbers", evaluation_number, NULL);
+    suite_add(&s, "policy picks the set", policy_picks_set, NULL);
     suite_add(&s, "change of sets", change_of_sets, NULL);
     suite_add(&s, "offline: export, import, bundle as the only source", offline, NULL);
     suite_add(&s, "import beside a running service", import_while_running, NULL);
