@@ -509,21 +509,6 @@ bool engine_ask(struct engine *x, struct bytes key, enum engine_mode mode, uint6
     return true;
 }
 
-void engine_forget(struct engine *x, const void *user)
-{
-    for (struct job *j = x->jobs; j != NULL; j = j->next)
-        for (struct waiter **at = &j->waiters; *at != NULL;) {
-            struct waiter *w = *at;
-
-            if (w->user == user) {
-                *at = w->next;
-                free(w);
-            } else {
-                at = &w->next;
-            }
-        }
-}
-
 void engine_reload(struct engine *x)
 {
     sources_load_files(&x->sources);

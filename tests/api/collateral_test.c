@@ -14,6 +14,7 @@
 
 #include <curl/curl.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -407,6 +408,36 @@ static void unknown_during_outage(void **state)
     assert_token(&got);
 }
 
+static bool file_contains(const char *path, const char *text)
+{
+    struct arena b;
+    struct bytes file;
+    bool found;
+
+    arena_init(&b, 16 << 20);
+    file = test_read(&b, path);
+    found = bytes_contain(file, bytes_str(text));
+    arena_done(&b);
+    return found;
+}
+
+/* What nears its end and cannot be refreshed is told in the log, for whoever watches it. */
+static void alert_before_the_end(void **state)
+{
+    const char *log = arena_printf(&the.a, "%s/log", the.folder);
+    int saved = dup(STDERR_FILENO), file = open(log, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+
+    (void)state;
+    assert_true(dup2(file, STDERR_FILENO) >= 0);
+    close(file);
+    outage_at("2026-01-29T00:00:00Z", 200, NULL);
+    while (!file_contains(log, "\"alert\":\"collateral-expiry\""))
+        usleep(10000);
+    assert_true(dup2(saved, STDERR_FILENO) >= 0);
+    close(saved);
+    assert_true(file_contains(log, "ends at 2026-01-31T00:00:00Z and could not be refreshed"));
+}
+
 /* -- killing -- */
 
 static pid_t pid_of(const char *name)
@@ -454,6 +485,22 @@ static void survives_kill(void **state)
     background_join(&b);
     assert_token(&b.answer);
     arena_done(&b.service.a);
+}
+
+/* Behind its walls: a filter of system calls, and no way to more rights. */
+static void has_walls(void **state)
+{
+    const char *path = arena_printf(&the.a, "/proc/%d/status", (int)pid_of("avouch-collater"));
+    char line[256];
+    FILE *f = fopen(path, "r");
+    int walls = 0;
+
+    (void)state;
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f) != NULL)
+        walls += strncmp(line, "Seccomp:\t2", 10) == 0 || strncmp(line, "NoNewPrivs:\t1", 13) == 0;
+    fclose(f);
+    assert_int_equal(walls, 2);
 }
 
 /* Damaged files of the cache are left out, whatever is in them. */
@@ -1036,9 +1083,11 @@ int main(void)
     suite_add(&s, "patient service", patient, NULL);
     suite_add(&s, "stampede", stampede, NULL);
     suite_add(&s, "killed while it fetches", survives_kill, NULL);
+    suite_add(&s, "walls", has_walls, NULL);
     suite_add(&s, "warm cache", warm_cache, NULL);
     suite_add(&s, "all sources down, an hour later", outage_of_an_hour, NULL);
     suite_add(&s, "all sources down, an hour before the end", outage_until_the_end, NULL);
+    suite_add(&s, "alert before the end", alert_before_the_end, NULL);
     suite_add(&s, "all sources down, beyond the end", outage_beyond_the_end, NULL);
     suite_add(&s, "all sources down, new platform", unknown_during_outage, NULL);
     for (size_t i = 0; i < COUNT(forms); i++)
