@@ -26,6 +26,7 @@ struct verification {
     struct trust trust;
     struct checks checks;
     struct claims claims;
+    void *evidence; /* as parsed */
     int64_t at;
     const char *status;
     const char *policy_file;
@@ -196,7 +197,7 @@ static bool apply_policy(struct verification *v, struct bytes text, struct err *
 
     if (!policy_compile(text, bytes_str(v->kind->name), &p, &diag, e))
         return false;
-    claims_str(&v->claims, "x-ms-attestation-type", CLAIM_TO_BOTH, bytes_str(v->kind->token));
+    claims_str(&v->claims, "x-ms-attestation-type", CLAIM_TO_BOTH, bytes_str(evidence_type(v->kind, v->evidence)));
     ok = policy_eval(p, &v->claims, &v->a, &result, NULL, e);
     for (size_t i = 0; ok && i < result.issued.count; i++) {
         struct claim c = result.issued.list[i];
@@ -264,7 +265,7 @@ static int run(struct verification *v, struct bytes policy)
     const char *result;
 
     v->in.offline = true;
-    ok = evidence_verify(v->kind, &v->in, &env, &v->claims, &v->status, &e)
+    ok = evidence_verify_keep(v->kind, &v->in, &env, &v->claims, &v->status, &v->evidence, &e)
         && (v->policy_file == NULL || apply_policy(v, policy, &e));
     result = ok ? "valid" : err_is_undecided(e.code) ? "undecided" : "refused";
     if (v->json)

@@ -105,8 +105,9 @@ static void lose(struct core_link *l)
     }
 }
 
-/* The link with the fewest requests; a closed one is opened again when its time has come. */
-static struct core_link *choose(struct front *f)
+/* The link of the route, or the one with the fewest requests; a closed one is opened again when its time has
+ * come. */
+static struct core_link *choose(struct front *f, uint32_t route)
 {
     struct core_link *best = NULL;
 
@@ -118,12 +119,14 @@ static struct core_link *choose(struct front *f)
         if (l->c.fd >= 0 && (best == NULL || l->count < best->count))
             best = l;
     }
+    if (route != 0 && f->links[route % f->link_count].c.fd >= 0)
+        return &f->links[route % f->link_count];
     return best;
 }
 
 void core_ask(struct request *rq, struct out *frame, uint64_t id, void (*on_answer)(struct request *, const struct wire_fields *))
 {
-    struct core_link *l = choose(rq->front);
+    struct core_link *l = choose(rq->front, rq->route);
     struct bytes whole = wire_end(frame);
     struct err e = { .code = ERR_NONE };
     struct request **at;

@@ -82,6 +82,7 @@ struct request {
     bool suspended;
     /* while the core works on it */
     uint64_t core_id;
+    uint32_t route;         /* not 0: requests with the same number go to the same worker, while it lives */
     void (*on_answer)(struct request *rq, const struct wire_fields *f);
     struct request *next;   /* list of those that wait */
     /* of the HTTP side */

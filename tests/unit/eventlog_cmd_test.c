@@ -1,6 +1,7 @@
 /* eventlog_cmd_test.c: avouch eventlog, as its caller sees it: exit status and output. */
 #include "testing.h"
 
+#include "cli/cli.h"
 #include "codec/json.h"
 
 #include <fcntl.h>

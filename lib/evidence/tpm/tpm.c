@@ -376,6 +376,14 @@ static bool kind_claims(const void *ev, const struct evidence_input *in, const s
     return tpm_request_claims(ev, in->issuer, env, ret, e);
 }
 
+/* Claims.md 1.1: a request that an enclave's report stands behind says so. */
+static const char *kind_type(const void *ev)
+{
+    const struct tpm_request *rq = ev;
+
+    return rq->vbs ? "vbs" : evidence_tpm.token;
+}
+
 const struct evidence_kind evidence_tpm = {
     .name = "Tpm",
     .token = "tpm",
@@ -386,4 +394,5 @@ const struct evidence_kind evidence_tpm = {
     .verify = kind_verify,
     .bound = kind_bound,
     .claims = kind_claims,
+    .type = kind_type,
 };
