@@ -1,5 +1,9 @@
-/* eventlog_cmd.c: see eventlog_cmd.h. */
+/* eventlog_cmd.c: avouch eventlog FILE [--json] [--bank B] [--pcrs] [--compare F]
+ *
+ * Shows a firmware and OS event log, replays it, and says which event makes a PCR differ from another
+ * machine's. F is a file of PCR values ({"sha256":{"0":"<hex>"}}, also below a member "pcrs") or another log. */
 
+#include "cli/cli.h"
 #include "codec/hex.h"
 #include "codec/json.h"
 #include "evidence/tpm/boot.h"

@@ -183,11 +183,18 @@ static void on_created(struct request *rq, const struct wire_fields *f)
 
     if (core_replied_error(rq, f))
         return;
-    if (!wire_find(f, TAG_HEAD, &head) || !wire_find(f, TAG_MAC, &mac) || !read_creation(rq, &c, &e))
+    if (!wire_find(f, TAG_HEAD, &head) || !wire_find(f, TAG_MAC, &mac)) {
         (void)err_set(&e, ERR_INTERNAL, "core", "answer has no head");
+        fail(rq, &e);
+        return;
+    }
+    if (!read_creation(rq, &c, &e)) {
+        fail(rq, &e);
+        return;
+    }
     c.row.head = arena_copy(&rq->a, head);
     c.row.mac = arena_copy(&rq->a, mac);
-    if (e.code != ERR_NONE || !store_provider_add(rq->front->store, &c.row, &e)) {
+    if (!store_provider_add(rq->front->store, &c.row, &e)) {
         fail(rq, &e);
         return;
     }

@@ -1,6 +1,7 @@
 /* corelink.c: connections to the core's workers: parcels out, answers in, in any order.
  *
- * A worker that goes away costs the requests that it had: they get 503 and may be sent again. */
+ * A worker that goes away hands the requests that it held to another one, once: the core keeps nothing between
+ * messages, so asking again is safe, and a request that ends a second worker is not given a third. */
 #include "front/front.h"
 
 #include "os/channel.h"
@@ -88,6 +89,9 @@ static void unavailable(struct request *rq, const char *why)
     http_resume(rq);
 }
 
+static void hand_over(struct request *rq);
+
+/* The link is gone; what waited on it goes to another one or is answered. */
 static void lose(struct core_link *l)
 {
     struct request *rq = l->waiting;
@@ -100,7 +104,10 @@ static void lose(struct core_link *l)
         struct request *next = rq->next;
 
         rq->next = NULL;
-        unavailable(rq, "the worker ended while it held this request; send it again");
+        if (rq->core_handed_over)
+            unavailable(rq, "two workers ended while they held this request");
+        else
+            hand_over(rq);
         rq = next;
     }
 }
@@ -124,33 +131,50 @@ static struct core_link *choose(struct front *f, uint32_t route)
     return best;
 }
 
-void core_ask(struct request *rq, struct out *frame, uint64_t id, void (*on_answer)(struct request *, const struct wire_fields *))
+/* false: no worker takes it. A link that does not take it is lost and the next one tried; each turn closes one. */
+static bool send_to_core(struct request *rq)
 {
-    struct core_link *l = choose(rq->front, rq->route);
-    struct bytes whole = wire_end(frame);
-    struct err e = { .code = ERR_NONE };
+    struct core_link *l;
     struct request **at;
 
-    if (whole.p == NULL) {
+    while ((l = choose(rq->front, rq->route)) != NULL && !channel_send(&l->c, rq->core_frame))
+        lose(l);
+    if (l == NULL)
+        return false;
+    for (at = &l->waiting; *at != NULL; at = &(*at)->next)
+        ;
+    *at = rq;
+    l->count++;
+    return true;
+}
+
+static void hand_over(struct request *rq)
+{
+    rq->core_handed_over = true;
+    if (!send_to_core(rq))
+        unavailable(rq, "the worker that held this request ended and no other is there; send it again");
+}
+
+void core_ask(struct request *rq, struct out *frame, uint64_t id, void (*on_answer)(struct request *, const struct wire_fields *))
+{
+    struct err e = { .code = ERR_NONE };
+
+    rq->core_frame = wire_end(frame);
+    if (rq->core_frame.p == NULL) {
         (void)err_set(&e, ERR_TOO_LARGE, "request", "does not fit into one parcel of %zu bytes", WIRE_MAX_PAYLOAD);
         reply_error(rq, &e);
         return;
     }
     rq->core_id = id;
+    rq->core_handed_over = false;
     rq->on_answer = on_answer;
-    if (l == NULL || !channel_send(&l->c, whole)) {
-        if (l != NULL)
-            lose(l);
+    if (!send_to_core(rq)) {
         (void)err_set(&e, ERR_UNAVAILABLE, "core", "no worker is there; send the request again");
         rq->retry_after = 1;
         reply_error(rq, &e);
         return;
     }
     rq->suspended = true;
-    for (at = &l->waiting; *at != NULL; at = &(*at)->next)
-        ;
-    *at = rq;
-    l->count++;
 }
 
 static void on_frame(struct core_link *l, const struct wire_header *h, struct bytes payload)

@@ -83,6 +83,8 @@ struct request {
     /* while the core works on it */
     uint64_t core_id;
     uint32_t route;         /* not 0: requests with the same number go to the same worker, while it lives */
+    struct bytes core_frame; /* kept until the answer is there, for another worker */
+    bool core_handed_over;
     void (*on_answer)(struct request *rq, const struct wire_fields *f);
     struct request *next;   /* list of those that wait */
     /* of the HTTP side */
