@@ -14,6 +14,7 @@ enum outcome {
 
 struct options {
     const char *url, *ca, *bearer_file;
+    const char *issuer;   /* of reports; NULL: the URL */
     const char *tcti;
     const char *out;      /* dump: folder */
     const char *machine;  /* enroll */
@@ -34,6 +35,8 @@ struct http_answer {
 /* POSTs JSON, or GETs where `body` has no bytes. false: the network; *ret only on success. */
 bool http_call(const struct options *o, const char *path, struct bytes body, struct arena *a, struct http_answer *ret,
                struct err *e) CHECKED;
+/* What it means that a call did not come about. */
+enum outcome http_failure(const struct err *e);
 void http_open(void);
 void http_close(void);
 

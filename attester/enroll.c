@@ -25,7 +25,7 @@ static enum outcome call(const struct options *o, const char *path, struct jobj 
     struct http_answer h = { .status = 0 };
 
     if (!http_call(o, path, jobj_print(body, false), a, &h, e))
-        return OUTCOME_NETWORK;
+        return http_failure(e);
     if (h.status != 200 && h.status != 201) {
         (void)err_set(e, ERR_BAD_REQUEST, "service", "answers %ld to %s: %.*s", h.status, path,
                       (int)(h.body.n > 300 ? 300 : h.body.n), h.body.n == 0 ? "" : (const char *)h.body.p);

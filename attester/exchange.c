@@ -49,7 +49,7 @@ static enum outcome step(const struct options *o, struct bytes doc, struct arena
 
     if (!http_call(o, PATH, wrap(doc, a), a, &h, e)) {
         *ret_retry = RETRY_DEFAULT;
-        return OUTCOME_NETWORK;
+        return http_failure(e);
     }
     if (h.status != 200)
         return refused(&h, a, ret_retry, e);
@@ -135,13 +135,25 @@ static bool same_key(const struct json *jwk, struct bytes public)
     return ok;
 }
 
+static struct bytes without_slash(const char *url)
+{
+    struct bytes b = bytes_str(url);
+
+    while (b.n > 0 && b.p[b.n - 1] == '/')
+        b.n--;
+    return b;
+}
+
 static bool check_members(const struct json *c, const struct report_wish *w, struct arena *a, struct err *e)
 {
     struct bytes iss, rp_data;
     int64_t exp = 0, nbf = 0;
 
-    if (!json_string(json_member(c, "iss"), &iss) || !bytes_is(iss, w->issuer))
-        return bad(e, "names another issuer than the service that was asked");
+    if (!json_string(json_member(c, "iss"), &iss))
+        return bad(e, "names no issuer");
+    if (!bytes_equal(iss, without_slash(w->issuer)))
+        return err_set(e, ERR_SIGNATURE, "report", "is issued by '%.*s', not by '%s'", (int)(iss.n > 200 ? 200 : iss.n),
+                       (const char *)iss.p, w->issuer);
     if (!json_int(json_member(c, "exp"), &exp) || !json_int(json_member(c, "nbf"), &nbf) || w->now > exp || w->now < nbf)
         return bad(e, "is not valid now");
     if (!same_key(json_member(json_member(c, "cnf"), "jwk"), w->request_public))
@@ -200,9 +212,13 @@ static enum outcome send_request(const struct options *o, struct tpmdev *t, cons
         (void)err_set(e, ERR_FORMAT, "answer", "has no report");
         return OUTCOME_REFUSED;
     }
-    if (!http_call(o, "/certs", (struct bytes){ NULL, 0 }, a, &keys, e) || keys.status != 200)
+    if (!http_call(o, "/certs", (struct bytes){ NULL, 0 }, a, &keys, e))
+        return http_failure(e);
+    if (keys.status != 200) {
+        (void)err_set(e, ERR_UNAVAILABLE, "service", "answers %ld to /certs", keys.status);
         return OUTCOME_NETWORK;
-    wish = (struct report_wish){ .issuer = o->url, .request_public = have.request_key.public,
+    }
+    wish = (struct report_wish){ .issuer = o->issuer == NULL ? o->url : o->issuer, .request_public = have.request_key.public,
                                  .rp_data = o->gather.rp_data, .now = (int64_t)time(NULL) };
     return report_check(*ret_token, keys.body, &wish, a, e) ? OUTCOME_OK : OUTCOME_REFUSED;
 }
