@@ -87,7 +87,7 @@ static bool covers_text(struct tpm_event *ev, const struct tpm_bank *bank, struc
 
         if (!bytes_is(bytes_part(ev->data, 0, n), rows[i].prefix))
             continue;
-        if (!hashes_to(bank, text, digest) && !hashes_to(bank, with_nul, digest))
+        if (!hashes_to(bank, text, digest) && (text.n == with_nul.n || !hashes_to(bank, with_nul, digest)))
             return false;
         ev->text_kind = rows[i].kind;
         ev->text = text;
