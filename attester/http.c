@@ -53,7 +53,8 @@ static bool headers(const struct options *o, struct arena *a, struct curl_slist 
     return true;
 }
 
-static void set_options(CURL *c, const struct options *o, const char *url, struct bytes body, struct out *answer)
+static void set_options(CURL *c, const struct options *o, const char *url, struct bytes body,
+                        struct out *answer)
 {
     curl_easy_setopt(c, CURLOPT_URL, url);
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https");
@@ -71,11 +72,12 @@ static void set_options(CURL *c, const struct options *o, const char *url, struc
     }
 }
 
-bool http_call(const struct options *o, const char *path, struct bytes body, struct arena *a, struct http_answer *ret,
-               struct err *e)
+bool http_call(const struct options *o, const char *path, struct bytes body, struct arena *a,
+               struct http_answer *ret, struct err *e)
 {
     const size_t n = strlen(o->url);
-    const char *url = arena_printf(a, "%.*s%s", (int)(n > 0 && o->url[n - 1] == '/' ? n - 1 : n), o->url, path);
+    const char *url =
+        arena_printf(a, "%.*s%s", (int)(n > 0 && o->url[n - 1] == '/' ? n - 1 : n), o->url, path);
     struct out answer = out_open(a);
     struct curl_slist *list;
     CURL *c;
@@ -100,5 +102,6 @@ bool http_call(const struct options *o, const char *path, struct bytes body, str
     }
     curl_slist_free_all(list);
     curl_easy_cleanup(c);
-    return rc == CURLE_OK ? true : err_set(e, ERR_UNAVAILABLE, o->url, "%s: %s", path, curl_easy_strerror(rc));
+    return rc == CURLE_OK ? true
+                          : err_set(e, ERR_UNAVAILABLE, o->url, "%s: %s", path, curl_easy_strerror(rc));
 }

@@ -23,7 +23,8 @@ static bool is_visible(const struct tpm_event *ev, unsigned pcr)
 
 static bool is_global(const struct tpm_event *ev, const char *name, struct efi_variable *ret)
 {
-    return efi_variable_parse(ev->data, ret) && bytes_equal(ret->guid, LIT(EFI_GLOBAL)) && utf16_is(ret->name, name);
+    return efi_variable_parse(ev->data, ret) && bytes_equal(ret->guid, LIT(EFI_GLOBAL))
+        && utf16_is(ret->name, name);
 }
 
 /* Evidence-tpm 7.1. Every event before the separator must show data that its digest covers: else one
@@ -169,7 +170,8 @@ struct win_boot tpm_win_boot(const struct tpm_state *s)
 
 static bool is_vbs_candidate(const struct tpm_event *ev)
 {
-    return ev->visible && ev->covered && ev->type == EV_EVENT_TAG && (ev->pcr == 12 || ev->pcr == 19 || ev->pcr == 20);
+    return ev->visible && ev->covered && ev->type == EV_EVENT_TAG
+        && (ev->pcr == 12 || ev->pcr == 19 || ev->pcr == 20);
 }
 
 bool tpm_vbs_key(const struct tpm_state *s, struct bytes *ret_info, struct err *e)
@@ -191,7 +193,8 @@ bool tpm_vbs_key(const struct tpm_state *s, struct bytes *ret_info, struct err *
             if (el.id != SIPA_VSM_IDKS_INFO || bytes_equal(found, el.data))
                 continue;
             if (found.n > 0 && !resumed)
-                return err_set(e, ERR_VBS_KEY, "log", "two different VBS signing keys are measured, without a resume");
+                return err_set(e, ERR_VBS_KEY, "log",
+                               "two different VBS signing keys are measured, without a resume");
             found = el.data;
         }
     }
@@ -338,7 +341,8 @@ static void windows_claims(const struct tpm_state *s, struct claims *ret)
         && (!w.mandatory_seen || w.mandatory_all);
 
     claims_bool(ret, "iommuEnabled", CLAIM_TO_POLICY, w.iommu_seen && w.iommu_all && !w.hidden);
-    claims_bool(ret, "bootDebuggingDisabled", CLAIM_TO_POLICY, w.boot_debug_seen && !w.boot_debug && !w.hidden);
+    claims_bool(ret, "bootDebuggingDisabled", CLAIM_TO_POLICY,
+                w.boot_debug_seen && !w.boot_debug && !w.hidden);
     claims_bool(ret, "notSafeMode", CLAIM_TO_POLICY, !w.safe_mode && !w.hidden);
     claims_bool(ret, "notWinPE", CLAIM_TO_POLICY, !w.win_pe && !w.hidden);
     claims_bool(ret, "vbsEnabled", CLAIM_TO_POLICY, vbs && !w.hidden);
