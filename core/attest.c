@@ -265,11 +265,16 @@ static void common_claims(struct attestation *x)
         claims_bool(&x->found, "x-avouch-dev", CLAIM_TO_BOTH, true);
 }
 
+static bool reads(const void *policy, struct bytes claim)
+{
+    return policy_reads(policy, claim);
+}
+
 /* What the evidence shows stands behind what every type has: policies see the order. */
 static bool gather_claims(struct attestation *x, struct err *e)
 {
     struct verify_env env = { .now = x->now, .trust = &x->core->trust, .collateral = &x->collateral, .settings = &x->settings,
-                              .memo = x->core->memo, .a = x->a };
+                              .memo = x->core->memo, .a = x->a, .reads = reads, .policy = x->policy };
     struct claims shown = claims_open(x->a);
 
     if (!evidence_verify_keep(x->kind, &x->in, &env, &shown, &x->status, &x->evidence, e))

@@ -107,7 +107,15 @@ struct verify_env {
     struct memo *memo;     /* NULL: verify everything anew */
     struct checks *checks; /* NULL: do not record */
     struct arena *a;
+    /* NULL: all claims are made. Else a large one that goes to policies alone is left out where this says that
+     * the policy does not read it. */
+    bool (*reads)(const void *policy, struct bytes claim);
+    const void *policy;
 };
+static inline bool env_reads(const struct verify_env *env, const char *claim)
+{
+    return env->reads == NULL || env->reads(env->policy, bytes_str(claim));
+}
 
 struct evidence_kind {
     const char *name;  /* last step of the URL: "SgxEnclave" */

@@ -329,7 +329,7 @@ static struct bytes open_answer(struct guest *g, const struct json *sealed)
 static void check_token(const struct json *claims)
 {
     struct bytes nonce;
-    int64_t iat, exp;
+    int64_t iat = 0, exp = 0;
     bool on;
 
     assert_text(text_of(claims, "x-ms-attestation-type"), "azurevm");

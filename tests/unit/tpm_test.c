@@ -332,7 +332,7 @@ static void test_state(void **state)
     const struct log_row *row = *state;
     struct err e = { .code = ERR_NONE };
     struct tpm_state *s;
-    struct claims c;
+    struct claims c, without;
     struct arena a;
 
     arena_init(&a, BUDGET);
@@ -350,10 +350,15 @@ static void test_state(void **state)
         assert_true(bytes_contain(got, want));
     }
     c = claims_open(&a);
-    tpm_state_claims(s, &c);
+    tpm_state_claims(s, true, &c);
     assert_false(c.failed);
     assert_int_equal(claims_find(&c, "tpmVersion")->integer, 2);
     assert_int_equal(claims_find(&c, "secureBootEnabled")->boolean, row->secure_boot == SECURE_BOOT_ENABLED);
+    without = claims_open(&a);
+    tpm_state_claims(s, false, &without); /* for a policy that does not read the events */
+    assert_int_equal(without.count, c.count - 1);
+    assert_non_null(claims_find(&c, "events"));
+    assert_null(claims_find(&without, "events"));
     arena_done(&a);
 }
 

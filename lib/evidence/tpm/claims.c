@@ -358,14 +358,15 @@ static void linux_claims(const struct tpm_state *s, struct claims *ret)
     claims_json(ret, "unifiedKernelSections", CLAIM_TO_POLICY, texts(s, TEXT_SECTION_NAME, ret->a));
 }
 
-void tpm_state_claims(const struct tpm_state *s, struct claims *ret)
+void tpm_state_claims(const struct tpm_state *s, bool with_events, struct claims *ret)
 {
     enum secure_boot sb = tpm_secure_boot(s);
 
     claims_int(ret, "tpmVersion", CLAIM_TO_POLICY, 2);
     claims_bool(ret, "secureBootEnabled", CLAIM_TO_POLICY, sb == SECURE_BOOT_ENABLED);
     windows_claims(s, ret);
-    claims_json(ret, "events", CLAIM_TO_POLICY, tpm_events_json(s, ret->a));
+    if (with_events)
+        claims_json(ret, "events", CLAIM_TO_POLICY, tpm_events_json(s, ret->a));
     claims_json(ret, "pcrs", CLAIM_TO_POLICY | CLAIM_READ_ONLY, tpm_pcrs_json(s, ret->a));
     claims_str(ret, "secureBootState", CLAIM_TO_POLICY, bytes_str(tpm_secure_boot_name(sb)));
     claims_bool(ret, "firmwareSeparatorsValid", CLAIM_TO_POLICY, separators_valid(s));

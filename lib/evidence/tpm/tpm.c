@@ -319,12 +319,12 @@ bool tpm_request_claims(const struct tpm_request *rq, struct bytes iss, const st
     if (!rq->verified)
         return err_set(e, ERR_INTERNAL, "request", "claims of a request that is not verified");
     add_aik(rq, ret);
-    tpm_state_claims(&rq->current->state, ret);
+    tpm_state_claims(&rq->current->state, env_reads(env, "events"), ret);
     claims_bool(ret, "vbsReportPresent", CLAIM_TO_POLICY, rq->vbs);
     claims_bool(ret, "vsmReportPresent", CLAIM_TO_POLICY, rq->vbs);
     if (rq->vbs)
         vbs_report_claims(&rq->report, ret);
-    if (rq->boot != NULL)
+    if (rq->boot != NULL && env_reads(env, "bootEvents"))
         claims_json(ret, "bootEvents", CLAIM_TO_POLICY, tpm_events_json(&rq->boot->state, ret->a));
     add_keys(rq, ret);
     if (rq->rp_data.n > 0) {
