@@ -22,6 +22,7 @@ int cmd_eventlog(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 int cmd_jmespath(int argc, char **argv);
 int cmd_admin(int argc, char **argv);
+int cmd_collateral(int argc, char **argv);
 
 /* Message on stderr, then the status for wrong usage. */
 int cli_usage(const char *text);

@@ -15,6 +15,7 @@ static const struct command {
     { "token", cmd_token, "decode or verify a token" },
     { "policy", cmd_policy, "check, evaluate, format, hash, wrap, sign, compare policies" },
     { "admin", cmd_admin, "operators' tokens of the embedded default" },
+    { "collateral", cmd_collateral, "fetch, carry, list and check vendors' collateral; forecast" },
     { "jmespath", cmd_jmespath, "evaluate a JMESPath expression" },
 };
 

@@ -33,8 +33,7 @@ static bool read_request(struct attestation *x, struct err *e)
     x->settings.accept_tcb = wire_u32(x->f, TAG_ACCEPT, x->settings.accept_tcb);
     x->settings.tcb_eval_number = wire_u32(x->f, TAG_EVAL_NUMBER, 0);
     x->settings.expired_grace = wire_u32(x->f, TAG_GRACE, 0);
-    x->settings.mix_eval_numbers = (flags & WIRE_MIX_EVAL_NUMBERS) != 0;
-    x->settings.extra_claims = (flags & WIRE_COMPATIBLE) == 0;
+    settings_apply(&x->settings, wire_u32(x->f, TAG_SETTINGS, 0));
     x->explain_full = (flags & WIRE_EXPLAIN_FULL) != 0;
     x->alg = SIG_RS256;
     if ((wire_find(x->f, TAG_ALG, &alg) && !token_alg(alg, &x->alg, e))
@@ -148,13 +147,13 @@ static void free_policy(void *p)
     policy_free(p);
 }
 
-/* Drafts are compiled for their one use; a provider's policy is kept. */
+/* A provider's policy is kept; a draft is compiled for its one use, so that drafts push nothing out. */
 static bool compile(struct attestation *x, struct err *e)
 {
     static const char tag;
     const struct bytes both[] = { bytes_str(x->kind->name), LIT("\0"), x->policy_text };
     struct digest key = hash_parts(HASH_SHA256, both, COUNT(both));
-    struct policy *p = memo_find(x->core->memo, &tag, key.p);
+    struct policy *p = x->draft ? NULL : memo_find(x->core->memo, &tag, key.p);
 
     if (p == NULL) {
         struct policy_diagnostics diag = policy_diagnostics_open(x->a);
@@ -163,29 +162,72 @@ static bool compile(struct attestation *x, struct err *e)
             policy_error(&diag, x->a, e);
             return false;
         }
-        if (!memo_put(x->core->memo, &tag, key.p, p, free_policy))
+        if (x->draft)
+            x->compiled_draft = p;
+        else if (!memo_put(x->core->memo, &tag, key.p, p, free_policy))
             return err_memory(e, "policy");
     }
     x->policy = p;
     return true;
 }
 
-/* The tenant's own, opened out of its envelope. The signer was checked when it was set; what is stored since
- * is vouched for by the head. */
-static bool own_policy(struct attestation *x, const struct provider *p, struct err *e)
+/* A tenant's policy as it was opened out of its envelope: text and signer. */
+struct opened_policy {
+    struct arena own;
+    struct bytes text, signer;
+};
+
+static void free_opened(void *p)
+{
+    struct arena own = ((struct opened_policy *)p)->own;
+
+    arena_done(&own);
+}
+
+static bool read_envelope(struct bytes jws, struct opened_policy *ret, struct err *e)
 {
     struct signed_request r;
     bool empty, ok;
 
-    if (!signed_request_open(p->policy_jws, ANY_TIME, x->a, &r, e))
+    if (!signed_request_open(jws, ANY_TIME, &ret->own, &r, e))
         return false;
-    ok = policy_of_request(&r, x->a, &x->policy_text, &empty, e);
+    ok = policy_of_request(&r, &ret->own, &ret->text, &empty, e);
     if (ok && r.is_signed) {
-        x->policy_signer = policy_signer_json(&r, x->a);
-        ok = x->policy_signer.p != NULL || err_memory(e, "policy signer");
+        ret->signer = policy_signer_json(&r, &ret->own);
+        ok = ret->signer.p != NULL || err_memory(e, "policy signer");
     }
     signed_request_done(&r);
     return ok;
+}
+
+/* The signer was checked when the policy was set; what is stored since is vouched for by the head. So the
+ * envelope is opened once and found again by its digest. */
+static bool own_policy(struct attestation *x, const struct provider *p, struct err *e)
+{
+    static const char tag;
+    struct digest key = sha256(p->policy_jws);
+    struct opened_policy *o = memo_find(x->core->memo, &tag, key.p);
+
+    if (o == NULL) {
+        struct arena own;
+
+        arena_init(&own, CORE_REQUEST_BUDGET);
+        o = arena_new(&own, struct opened_policy);
+        if (o == NULL) {
+            arena_done(&own);
+            return err_memory(e, "policy");
+        }
+        o->own = own;
+        if (!read_envelope(p->policy_jws, o, e)) {
+            free_opened(o);
+            return false;
+        }
+        if (!memo_put(x->core->memo, &tag, key.p, o, free_opened))
+            return err_memory(e, "policy");
+    }
+    x->policy_text = o->text;
+    x->policy_signer = o->signer;
+    return true;
 }
 
 /* A draft is policy text; a JWS that carries one is taken too. */
@@ -353,5 +395,6 @@ bool core_attest(struct core *c, const struct wire_fields *f, int64_t now, struc
         wire_put(answer, TAG_BODY, token);
     else
         put_details(&x, answer);
+    policy_free(x.compiled_draft);
     return ok;
 }

@@ -22,6 +22,7 @@ struct attestation {
     struct bytes policy_text, policy_signer;
     bool draft, explain_full;
     const struct policy *policy;
+    struct policy *compiled_draft; /* freed when the answer is written */
     struct bytes policy_hash;
     const char *status;
     void *evidence;            /* as the kind parsed and verified it */

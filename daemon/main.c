@@ -29,8 +29,9 @@ struct service {
     int workers;
     int config_fd, listener, metrics_listener, metrics_memory;
     int core_sockets[MAX_WORKERS];
-    struct child core, fronts[MAX_WORKERS];
-    const char *core_program, *front_program;
+    int collateral_socket;
+    struct child core, collateral, fronts[MAX_WORKERS];
+    const char *core_program, *front_program, *collateral_program;
 };
 
 static volatile sig_atomic_t want_stop, want_reload, want_wake;
@@ -117,7 +118,8 @@ static bool open_sockets(struct service *s, struct err *e)
     for (int i = 0; i < s->workers; i++)
         if (!listen_unix(arena_printf(&s->a, "%s/run/core-%d.sock", s->config.value[CONFIG_service_state], i), &s->core_sockets[i], e))
             return false;
-    return open_metrics(s, e) && listen_tcp(s->config.value[CONFIG_service_listen], &s->listener, e)
+    return open_metrics(s, e) && listen_unix(arena_printf(&s->a, "%s/run/collateral.sock", s->config.value[CONFIG_service_state]), &s->collateral_socket, e)
+        && listen_tcp(s->config.value[CONFIG_service_listen], &s->listener, e)
         && listen_address(s->listener, &s->a, &s->config.value[CONFIG_service_listen], e)
         && file_write(arena_printf(&s->a, "%s/run/address", s->config.value[CONFIG_service_state]),
                       bytes_str(s->config.value[CONFIG_service_listen]), 0644, e)
@@ -166,6 +168,15 @@ static bool start_front(struct service *s, int which, struct err *e)
     return spawn(s->front_program, argv, fds, serves_metrics ? 4 : 3, &s->fronts[which].pid, e);
 }
 
+/* Nobody waits for it: what it has cached it says when it is asked. */
+static bool start_collateral(struct service *s, struct err *e)
+{
+    const char *argv[] = { s->collateral_program, number(&s->a, s->config_fd), number(&s->a, s->collateral_socket), NULL };
+    const int fds[] = { s->config_fd, s->collateral_socket };
+
+    return spawn(s->collateral_program, argv, fds, COUNT(fds), &s->collateral.pid, e);
+}
+
 /* -- running -- */
 
 /* Doubles from nothing to 32 seconds while a child keeps dying within a minute. */
@@ -189,7 +200,7 @@ static void reap(struct service *s)
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         char text[96];
-        const char *who = pid == s->core.pid ? "core" : "front";
+        const char *who = pid == s->core.pid ? "core" : pid == s->collateral.pid ? "collateral" : "front";
 
         snprintf(text, sizeof(text), "%s ended with %s %d", who, WIFSIGNALED(status) ? "signal" : "status",
                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
@@ -197,6 +208,8 @@ static void reap(struct service *s)
             log_line("error", "avouchd", text, "");
         if (pid == s->core.pid)
             count_death(&s->core);
+        if (pid == s->collateral.pid)
+            count_death(&s->collateral);
         for (int i = 0; i < s->workers; i++)
             if (s->fronts[i].pid == pid)
                 count_death(&s->fronts[i]);
@@ -208,6 +221,10 @@ static void restart(struct service *s)
     struct err e = { .code = ERR_NONE };
 
     if (s->core.pid == 0 && clock_now() >= s->core.not_before && !start_core(s, &e)) {
+        log_error("avouchd", &e);
+        e.code = ERR_NONE;
+    }
+    if (s->collateral.pid == 0 && clock_now() >= s->collateral.not_before && !start_collateral(s, &e)) {
         log_error("avouchd", &e);
         e.code = ERR_NONE;
     }
@@ -231,6 +248,15 @@ static bool any_front(const struct service *s)
     return false;
 }
 
+static void end_child(const struct child *c)
+{
+    if (c->pid <= 0)
+        return;
+    (void)kill(c->pid, SIGTERM);
+    while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
 /* Fronts first, which finish what they began; the core when nobody asks it any more. */
 static void stop(struct service *s)
 {
@@ -247,17 +273,16 @@ static void stop(struct service *s)
                 s->fronts[i].pid = 0;
         if (pid == s->core.pid)
             s->core.pid = 0;
+        if (pid == s->collateral.pid)
+            s->collateral.pid = 0;
     }
-    if (s->core.pid > 0) {
-        (void)kill(s->core.pid, SIGTERM);
-        while (waitpid(s->core.pid, NULL, 0) < 0 && errno == EINTR)
-            ;
-    }
+    end_child(&s->core);
+    end_child(&s->collateral);
 }
 
 static bool waiting_for_restart(const struct service *s)
 {
-    bool any = s->core.pid == 0;
+    bool any = s->core.pid == 0 || s->collateral.pid == 0;
 
     for (int i = 0; i < s->workers; i++)
         any = any || s->fronts[i].pid == 0;
@@ -282,6 +307,8 @@ static void run(struct service *s)
         reap(s);
         if (want_reload) {
             want_reload = 0;
+            if (s->collateral.pid > 0)
+                (void)kill(s->collateral.pid, SIGHUP);
             tell_fronts(s, SIGHUP);
         }
         if (!want_stop)
@@ -355,6 +382,7 @@ int main(int argc, char **argv)
     arena_init(&s.a, (size_t)64 << 20);
     s.core_program = program_beside("avouch-core", &s.a);
     s.front_program = program_beside("avouch-front", &s.a);
+    s.collateral_program = program_beside("avouch-collateral", &s.a);
     if (!read_config(&s, config, dev, state, &e) || !check_workers(&s, &e)) {
         fprintf(stderr, "avouchd: %s: %s\n", e.what, e.why);
         return 2;
@@ -363,7 +391,7 @@ int main(int argc, char **argv)
         puts("configuration is usable");
         return 0;
     }
-    if (!prepare_state(&s, &e) || !open_sockets(&s, &e) || !start_core(&s, &e)) {
+    if (!prepare_state(&s, &e) || !open_sockets(&s, &e) || !start_core(&s, &e) || !start_collateral(&s, &e)) {
         log_error("avouchd", &e);
         return 1;
     }

@@ -4,76 +4,6 @@
 #include "codec/hex.h"
 #include "evidence/tpm/tpm.h"
 #include "crypto/hash.h"
-#include "os/io.h"
-
-#include <stdio.h>
-
-/* -- collateral of a folder -- */
-
-bool front_load_collateral(struct front *f, struct err *e)
-{
-    const char *folder = f->config.value[CONFIG_collateral_directory], *const *names;
-    size_t count;
-
-    f->collateral = collateral_open(&f->own);
-    if (folder[0] == 0)
-        return true;
-    if (!folder_list(folder, &f->own, &names, &count, e))
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        struct err why = { .code = ERR_NONE };
-        struct bytes body;
-
-        if (!file_read(arena_printf(&f->own, "%s/%s", folder, names[i]), 4 << 20, &f->own, &body, e))
-            return false;
-        if (!collateral_add(&f->collateral, body, names[i], &why))
-            log_error("front", &why);
-    }
-    return true;
-}
-
-static bool key_begins(const struct need *n, const char *with)
-{
-    return strncmp(n->key, with, strlen(with)) == 0;
-}
-
-/* Whether an item may serve a need; the core chooses among those that are sent, and verifies. */
-static bool serves(const struct collateral_item *i, const struct need *n)
-{
-    if (n->kind == COLL_TCB_INFO && i->kind == COLL_TCB_INFO) {
-        const char *fmspc = strstr(n->key, "fmspc=");
-        char hex[13];
-
-        for (size_t k = 0; k < 6; k++)
-            snprintf(hex + 2 * k, 3, "%02x", i->fmspc[k]);
-        return fmspc != NULL && strncmp(fmspc + 6, hex, 12) == 0 && bytes_is(i->id, key_begins(n, "tdx/") ? "TDX" : "SGX");
-    }
-    if (n->kind == COLL_QE_IDENTITY && i->kind == COLL_QE_IDENTITY)
-        return bytes_is(i->id, key_begins(n, "tdx/") ? "TD_QE" : "QE");
-    if (n->kind == COLL_CRL && i->kind == COLL_CRL) {
-        if (key_begins(n, "sgx/rootcacrl"))
-            return bytes_contain(i->issuer_cn, LIT("SGX Root CA"));
-        if (key_begins(n, "sgx/pckcrl?ca=platform"))
-            return bytes_contain(i->issuer_cn, LIT("PCK Platform CA"));
-        if (key_begins(n, "sgx/pckcrl?ca=processor"))
-            return bytes_contain(i->issuer_cn, LIT("PCK Processor CA"));
-        return true;
-    }
-    return false;
-}
-
-void front_attach_collateral(const struct front *f, const struct needs *n, struct out *frame)
-{
-    for (size_t i = 0; i < f->collateral.count; i++) {
-        const struct collateral_item *item = &f->collateral.list[i];
-        bool wanted = item->kind == COLL_CERTS; /* signing chains: few, and the core chooses */
-
-        for (size_t k = 0; !wanted && k < n->count; k++)
-            wanted = serves(item, &n->list[k]);
-        if (wanted)
-            wire_put(frame, TAG_COLLATERAL, item->body);
-    }
-}
 
 /* -- the call -- */
 
@@ -85,6 +15,28 @@ static void note_digest(struct request *rq, struct bytes evidence)
     rq->evidence_hash = hex_encode(&rq->a, digest_bytes(&d));
 }
 
+/* What is kept while the collateral is fetched. */
+struct attest_call {
+    const struct evidence_kind *kind;
+    struct api_attest body;
+    struct needs needs;
+};
+
+/* That collateral is over is half of the story: the other half is why there is no newer one. */
+static bool replied_expired(struct request *rq, const struct wire_fields *f)
+{
+    const struct attest_call *call = rq->call;
+    struct err e, whole = { .code = ERR_NONE };
+    const char *why = collateral_errors(rq, &call->needs);
+
+    if (!wire_error(f, &e) || (e.code != ERR_COLLATERAL_EXPIRED && e.code != ERR_CRL_EXPIRED) || why[0] == 0)
+        return false;
+    (void)err_set(&whole, e.code, e.what, "%s%s", e.why, why);
+    rq->retry_after = 30;
+    reply_error(rq, &whole);
+    return true;
+}
+
 static void on_answer(struct request *rq, const struct wire_fields *f)
 {
     struct bytes token;
@@ -92,7 +44,7 @@ static void on_answer(struct request *rq, const struct wire_fields *f)
 
     if (wire_find(f, TAG_POLICY_HASH, &rq->policy_hash))
         rq->policy_hash = arena_copy(&rq->a, rq->policy_hash);
-    if (core_replied_error(rq, f))
+    if (replied_expired(rq, f) || core_replied_error(rq, f))
         return;
     if (!wire_find(f, TAG_BODY, &token)) {
         (void)err_set(&e, ERR_INTERNAL, "core", "answer has no token");
@@ -154,20 +106,49 @@ static bool find_needs(struct request *rq, const struct evidence_kind *kind, con
     return kind->needs(ev, &rq->front->settings, ret, e);
 }
 
+/* The parcel: all that the core needs. */
+static void send_parcel(struct request *rq)
+{
+    const struct attest_call *call = rq->call;
+    const struct api_attest *body = &call->body;
+    struct front *f = rq->front;
+    struct err e = { .code = ERR_NONE };
+    uint64_t id = core_next_id(f);
+    struct out frame = wire_begin(&rq->a, MSG_ATTEST, id);
+
+    wire_put(&frame, TAG_KIND, bytes_str(call->kind->name));
+    if (!tenant_put(rq, call->kind->name, &frame, &e)) {
+        reply_error(rq, &e);
+        return;
+    }
+    wire_put(&frame, TAG_EVIDENCE, body->evidence);
+    put_attached(&frame, &body->runtime, TAG_RUNTIME, TAG_RUNTIME_JSON);
+    put_attached(&frame, &body->init, TAG_INIT, TAG_INIT_JSON);
+    if (body->nonce.n > 0)
+        wire_put(&frame, TAG_NONCE, body->nonce);
+    if (body->has_draft)
+        wire_put(&frame, TAG_DRAFT_POLICY, body->draft);
+    wire_put(&frame, TAG_ALG, bytes_str(f->config.value[CONFIG_token_algorithm]));
+    wire_put_u32(&frame, TAG_LIFETIME, (uint32_t)f->lifetime);
+    wire_put_u32(&frame, TAG_ACCEPT, f->settings.accept_tcb);
+    wire_put_u32(&frame, TAG_EVAL_NUMBER, (uint32_t)f->settings.tcb_eval_number);
+    wire_put_u32(&frame, TAG_GRACE, (uint32_t)f->settings.expired_grace);
+    wire_put_u32(&frame, TAG_FLAGS, f->wire_flags);
+    wire_put_u32(&frame, TAG_SETTINGS, f->setting_bits);
+    front_attach_collateral(f, &call->needs, &frame);
+    core_ask(rq, &frame, id, on_answer);
+}
+
 void handle_attest(struct request *rq)
 {
     const char *type = rq->steps[0];
     const struct evidence_kind *kind = evidence_kind_find(bytes_str(type));
     const struct api_limits limits = API_LIMITS_DEFAULT;
-    struct front *f = rq->front;
+    struct attest_call *call = arena_new(&rq->a, struct attest_call);
     struct err e = { .code = ERR_NONE };
-    struct api_attest body;
-    struct needs needs;
-    struct out frame;
-    uint64_t id = core_next_id(f);
 
-    if (kind == NULL) {
-        (void)err_set(&e, ERR_BAD_REQUEST, "attestation type", "'%.40s' is not known", type);
+    if (kind == NULL || call == NULL) {
+        (void)err_set(&e, kind == NULL ? ERR_BAD_REQUEST : ERR_NO_MEMORY, "attestation type", "'%.40s' is not known", type);
         reply_error(rq, &e);
         return;
     }
@@ -176,30 +157,12 @@ void handle_attest(struct request *rq)
         && !auth_check(rq, MAY_READ_DATA, rq->tenant.shared ? NULL : rq->tenant.row.name))
         return;
     rq->operation = arena_printf(&rq->a, "Attest%s", kind->name);
-    if (!api_attest_parse(rq->body, kind->member, &limits, &rq->a, &body, &e) || !find_needs(rq, kind, &body, &needs, &e)) {
+    call->kind = kind;
+    rq->call = call;
+    if (!api_attest_parse(rq->body, kind->member, &limits, &rq->a, &call->body, &e) || !find_needs(rq, kind, &call->body, &call->needs, &e)) {
         reply_error(rq, &e);
         return;
     }
-    frame = wire_begin(&rq->a, MSG_ATTEST, id);
-    wire_put(&frame, TAG_KIND, bytes_str(kind->name));
-    if (!tenant_put(rq, kind->name, &frame, &e)) {
-        reply_error(rq, &e);
-        return;
-    }
-    note_digest(rq, body.evidence);
-    wire_put(&frame, TAG_EVIDENCE, body.evidence);
-    put_attached(&frame, &body.runtime, TAG_RUNTIME, TAG_RUNTIME_JSON);
-    put_attached(&frame, &body.init, TAG_INIT, TAG_INIT_JSON);
-    if (body.nonce.n > 0)
-        wire_put(&frame, TAG_NONCE, body.nonce);
-    if (body.has_draft)
-        wire_put(&frame, TAG_DRAFT_POLICY, body.draft);
-    wire_put(&frame, TAG_ALG, bytes_str(f->config.value[CONFIG_token_algorithm]));
-    wire_put_u32(&frame, TAG_LIFETIME, (uint32_t)f->lifetime);
-    wire_put_u32(&frame, TAG_ACCEPT, f->settings.accept_tcb);
-    wire_put_u32(&frame, TAG_EVAL_NUMBER, (uint32_t)f->settings.tcb_eval_number);
-    wire_put_u32(&frame, TAG_GRACE, (uint32_t)f->settings.expired_grace);
-    wire_put_u32(&frame, TAG_FLAGS, f->wire_flags);
-    front_attach_collateral(f, &needs, &frame);
-    core_ask(rq, &frame, id, on_answer);
+    note_digest(rq, call->body.evidence);
+    collateral_await(rq, &call->needs, COLLATERAL_VERIFY, send_parcel);
 }

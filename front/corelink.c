@@ -175,6 +175,7 @@ void core_ask(struct request *rq, struct out *frame, uint64_t id, void (*on_answ
         return;
     }
     rq->suspended = true;
+    rq->asked_us = clock_monotonic_us(); /* it may have waited for collateral before */
 }
 
 static void on_frame(struct core_link *l, const struct wire_header *h, struct bytes payload)
@@ -249,7 +250,7 @@ void corelink_expire(struct front *f, uint64_t now_us)
     uint64_t limit = (uint64_t)f->core_wait * 1000000;
 
     for (size_t i = 0; i < f->link_count; i++)
-        while (f->links[i].waiting != NULL && now_us - f->links[i].waiting->started_us > limit) {
+        while (f->links[i].waiting != NULL && now_us - f->links[i].waiting->asked_us > limit) {
             struct request *rq = f->links[i].waiting;
 
             f->links[i].waiting = rq->next;
@@ -269,7 +270,7 @@ int corelink_timeout_ms(const struct front *f, uint64_t now_us)
 
         if (rq == NULL)
             continue;
-        left = (int64_t)rq->started_us + limit - (int64_t)now_us;
+        left = (int64_t)rq->asked_us + limit - (int64_t)now_us;
         if (left < 0)
             left = 0;
         if (best < 0 || left < best)

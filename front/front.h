@@ -79,12 +79,15 @@ struct request {
     const char *error_name; /* of the error table: "QUOTE_SIGNATURE" */
     const char *evidence_type; /* name of the kind, for audit and metrics */
     bool public_answer;     /* may be cached */
+    const char *content_type; /* NULL: JSON */
+    const char *extra_name, *extra_value; /* one more header, or NULL */
     bool suspended;
     /* while the core works on it */
-    uint64_t core_id;
+    uint64_t core_id, asked_us;
     uint32_t route;         /* not 0: requests with the same number go to the same worker, while it lives */
     struct bytes core_frame; /* kept until the answer is there, for another worker */
     bool core_handed_over;
+    void *call;             /* of the handler, while it waits */
     void (*on_answer)(struct request *rq, const struct wire_fields *f);
     struct request *next;   /* list of those that wait */
     /* of the HTTP side */
@@ -139,6 +142,9 @@ void handle_signers_add(struct request *rq);
 void handle_signers_remove(struct request *rq);
 void handle_baselines(struct request *rq);
 void handle_audit(struct request *rq);
+
+void handle_mirror_intel(struct request *rq);
+void handle_mirror_amd(struct request *rq);
 
 void handle_arm_put(struct request *rq);
 void handle_arm_get(struct request *rq);
@@ -200,7 +206,7 @@ struct front {
     struct collateral collateral; /* of the configured folder */
     struct settings settings;
     const char *base_url;         /* of the shared provider */
-    uint32_t wire_flags;
+    uint32_t wire_flags, setting_bits;
     int64_t lifetime, body_limit, header_limit, connections, idle, drain, core_wait;
     struct core_link *links;
     size_t link_count;
@@ -215,11 +221,37 @@ struct front {
     int64_t rate, tenant_rate;
     struct audit *audit;
     struct metrics *metrics;
+    struct collateral_link *collateral_link;
     int64_t clock_offset; /* --dev only: pretended minus real time */
     uint64_t last_id;
     size_t in_flight;
     bool stopping;
 };
+
+/* -- collateral.c -- */
+
+/* Calls `then` when what the evidence needs is there; replies 503 where it cannot be had in time. `needs` lives
+ * as long as the request. For the mirror `then` is called in any case, and the folder does not count. */
+enum collateral_use {
+    COLLATERAL_VERIFY,
+    COLLATERAL_MIRROR,        /* only what is in the cache */
+    COLLATERAL_MIRROR_FETCH,
+};
+void collateral_await(struct request *rq, const struct needs *needs, enum collateral_use use, void (*then)(struct request *rq));
+/* Why what is over could not be had anew, as the end of a sentence; "" where nothing failed. */
+const char *collateral_errors(struct request *rq, const struct needs *n);
+/* What the collateral process says about its sources and items (JSON; empty: nothing yet), as of the call before
+ * this one: it asks for the next. */
+struct bytes collateral_status(struct front *f);
+/* The same in the text form of metrics. */
+void collateral_metrics(struct front *f, struct out *o);
+/* What the collateral process gave for a key: the item, then its certificates; until the next turn of the loop. */
+bool collateral_bodies(const struct front *f, const char *key, const struct bytes **ret, size_t *ret_count);
+bool collateral_link_open(struct front *f, struct err *e) CHECKED;
+struct pollfd collateral_link_poll(const struct front *f);
+void collateral_link_serve(struct front *f, const struct pollfd *p);
+void collateral_link_expire(struct front *f, uint64_t now_us);
+int collateral_link_timeout_ms(const struct front *f, uint64_t now_us);
 
 /* Folder of collateral files: read once, before the sandbox closes. Files that are no collateral are named
  * in the log and left out. */

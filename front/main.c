@@ -59,17 +59,46 @@ static bool read_clock(struct front *f, struct err *e)
     return true;
 }
 
+/* What the operator chose for SEV-SNP and TPM evidence, as bits of the parcel. */
+static bool read_evidence_settings(const struct config *c, uint32_t *ret, struct err *e)
+{
+    static const struct {
+        enum config_key key;
+        uint32_t bit;
+    } rows[] = {
+        { CONFIG_verify_mix_evaluation_numbers, SETTING_MIX_EVAL_NUMBERS }, { CONFIG_token_compatible, SETTING_COMPATIBLE },
+        { CONFIG_verify_snp_version1, SETTING_SNP_V1 }, { CONFIG_verify_snp_masked_chip_id, SETTING_SNP_MASKED_CHIP_ID },
+        { CONFIG_verify_snp_refuse_debug, SETTING_SNP_REFUSE_DEBUG }, { CONFIG_verify_snp_refuse_provisional, SETTING_SNP_REFUSE_PROVISIONAL },
+        { CONFIG_verify_snp_require_receipt, SETTING_SNP_REQUIRE_RECEIPT }, { CONFIG_verify_tpm_sha1, SETTING_TPM_SHA1 },
+    };
+    const char *crl = c->value[CONFIG_verify_snp_crl];
+
+    *ret = 0;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        bool yes;
+
+        if (!config_yes(c, rows[i].key, &yes, e))
+            return false;
+        *ret |= yes ? rows[i].bit : 0u;
+    }
+    if (strcmp(crl, "off") == 0)
+        *ret |= SETTING_SNP_CRL_OFF;
+    else if (strcmp(crl, "required") == 0)
+        *ret |= SETTING_SNP_CRL_REQUIRED;
+    else if (strcmp(crl, "if-present") != 0)
+        return err_set(e, ERR_USAGE, "configuration", "'verify.snp_crl' is '%s'; it may be if-present, required or off", crl);
+    return true;
+}
+
 static bool read_settings(struct front *f, struct err *e)
 {
     const struct config *c = &f->config;
-    bool mix, compatible;
-
     f->settings = settings_default();
     f->base_url = c->value[CONFIG_service_base_url];
     if (!read_clock(f, e) || !read_accept(c->value[CONFIG_verify_accept], &f->settings.accept_tcb, e)
         || !config_number(c, CONFIG_verify_expired_grace, 0, 30 * 86400, &f->settings.expired_grace, e)
         || !config_number(c, CONFIG_verify_evaluation_number, 0, UINT32_MAX, &f->settings.tcb_eval_number, e)
-        || !config_yes(c, CONFIG_verify_mix_evaluation_numbers, &mix, e) || !config_yes(c, CONFIG_token_compatible, &compatible, e)
+        || !read_evidence_settings(c, &f->setting_bits, e)
         || !config_number(c, CONFIG_token_lifetime, 60, 28800, &f->lifetime, e)
         || !config_number(c, CONFIG_limits_body, 1024, 12 << 20, &f->body_limit, e)
         || !config_number(c, CONFIG_limits_header, 4096, 1 << 20, &f->header_limit, e)
@@ -79,9 +108,8 @@ static bool read_settings(struct front *f, struct err *e)
         || !config_number(c, CONFIG_limits_core_wait, 1, 600, &f->core_wait, e) || !config_number(c, CONFIG_limits_rate, 0, 1000000, &f->rate, e)
         || !config_number(c, CONFIG_limits_tenant_rate, 0, 1000000, &f->tenant_rate, e))
         return false;
-    f->settings.mix_eval_numbers = mix;
-    f->wire_flags = (mix ? WIRE_MIX_EVAL_NUMBERS : 0u) | (compatible ? WIRE_COMPATIBLE : 0u)
-        | (strcmp(c->value[CONFIG_policy_explain], "full") == 0 ? WIRE_EXPLAIN_FULL : 0u);
+    settings_apply(&f->settings, f->setting_bits);
+    f->wire_flags = strcmp(c->value[CONFIG_policy_explain], "full") == 0 ? WIRE_EXPLAIN_FULL : 0;
     return true;
 }
 
@@ -138,7 +166,7 @@ static int sooner(int a, int b)
 
 static void loop(struct front *f, int signals)
 {
-    struct pollfd p[MAX_LINKS + 3];
+    struct pollfd p[MAX_LINKS + 4];
     uint64_t deadline = 0;
 
     while (!f->stopping || (f->in_flight > 0 && clock_monotonic_us() < deadline)) {
@@ -146,17 +174,21 @@ static void loop(struct front *f, int signals)
         int wait = sooner(http_timeout_ms(f->http), corelink_timeout_ms(f, clock_monotonic_us()));
 
         wait = sooner(wait, audit_timeout_ms(f, clock_monotonic_us()));
+        wait = sooner(wait, collateral_link_timeout_ms(f, clock_monotonic_us()));
         p[n + 2] = (struct pollfd){ .fd = metrics_descriptor(f), .events = POLLIN };
+        p[n + 3] = collateral_link_poll(f);
         p[0] = (struct pollfd){ .fd = http_descriptor(f->http), .events = POLLIN };
         p[1] = (struct pollfd){ .fd = signals, .events = POLLIN };
         if (f->stopping)
             wait = sooner(wait, 100);
-        if (poll(p, n + 3, wait) < 0 && errno != EINTR)
+        if (poll(p, n + 4, wait) < 0 && errno != EINTR)
             break;
         if (p[1].revents != 0)
             on_signal(f, signals, &deadline);
         corelink_serve(f, p + 2, n);
         corelink_expire(f, clock_monotonic_us());
+        collateral_link_serve(f, &p[n + 3]);
+        collateral_link_expire(f, clock_monotonic_us());
         http_run(f->http);
         metrics_run(f);
         if (audit_timeout_ms(f, clock_monotonic_us()) == 0)
@@ -195,7 +227,7 @@ int main(int argc, char **argv)
     (void)process_memory();
     if (signals < 0 || f.link_count > MAX_LINKS
         || !file_read(arena_printf(&f.own, "/proc/self/fd/%d", atoi(argv[1])), 1 << 20, &f.own, &text, &e)
-        || !config_parse(text, &f.own, &f.config, &e) || !read_settings(&f, &e) || !front_load_collateral(&f, &e)
+        || !config_parse(text, &f.own, &f.config, &e) || !read_settings(&f, &e) || !front_load_collateral(&f, &e) || !collateral_link_open(&f, &e)
         || !store_open(arena_printf(&f.own, "%s/store.db", f.config.value[CONFIG_service_state]), &f.store, &e) || !corelink_open(&f, &e)
         || !auth_open(&f, &e) || !metrics_open(&f, atoi(argv[3]), atoi(argv[4]), (size_t)atoi(argv[5]), f.link_count, &e) || !http_open(&f, atoi(argv[2]), &f.http, &e) || !close_walls(&f, &e)) {
         log_error("front", &e);

@@ -24,6 +24,13 @@
     X(verify,      expired_grace,          "0",                             "seconds that collateral may be past its end")    \
     X(verify,      mix_evaluation_numbers, "no",                            "TCB info and QE identity of different numbers")  \
     X(verify,      evaluation_number,      "0",                             "what azuredefault stands for; 0: the newest")    \
+    X(verify,      snp_crl,                "if-present",                     "AMD revocation lists: if-present, required or off") \
+    X(verify,      snp_version1,           "no",                             "SEV-SNP reports of version 1 are accepted")     \
+    X(verify,      snp_masked_chip_id,     "no",                             "SEV-SNP reports with a masked CHIP_ID are accepted") \
+    X(verify,      snp_refuse_debug,       "no",                             "debuggable SEV-SNP guests are refused before any policy") \
+    X(verify,      snp_refuse_provisional, "no",                             "provisional AMD firmware is refused before any policy") \
+    X(verify,      snp_require_receipt,    "no",                             "container endorsements must carry a ledger receipt") \
+    X(verify,      tpm_sha1,               "no",                             "TPM quotes and logs that only SHA-1 covers are accepted") \
     X(verify,      trust,                  "",                              "folder of certificates that are trust anchors too") \
     X(auth,        issuer,                 "",                              "issuer of bearer tokens, as in their iss")       \
     X(auth,        jwks,                   "",                              "file with the issuer's key set")                 \
@@ -40,6 +47,21 @@
     X(token,       compatible,             "no",                            "only the recorded members, none of our own")     \
     X(policy,      explain,                "summary",                       "refusals carry a summary or the full trace")     \
     X(collateral,  directory,              "",                              "folder with collateral files of any names")      \
+    X(collateral,  intel,                  "",                              "Intel sources in order: pcs, pcs3, pccs:URL, thim[:URL], mirror:URL, none") \
+    X(collateral,  amd,                    "",                              "AMD sources in order: kds, thim[:URL], mirror:URL, none") \
+    X(collateral,  bundle,                 "",                              "file made by avouch collateral export")          \
+    X(collateral,  update,                 "standard",                      "TCB evaluation set that is asked for: standard or early") \
+    X(collateral,  proxy,                  "",                              "URL of the proxy of outgoing requests")          \
+    X(collateral,  no_proxy,               "169.254.169.254,localhost,127.0.0.1,::1", "hosts that are reached without it")    \
+    X(collateral,  ca,                     "",                              "PEM file with CAs of sources, beside those of the system") \
+    X(collateral,  wait,                   "5",                             "seconds that a request waits for missing collateral") \
+    X(collateral,  timeout,                "3",                             "seconds of one download while another source is left") \
+    X(collateral,  rate,                   "10",                            "requests a second to one source of Intel collateral") \
+    X(collateral,  amd_rate,               "1",                             "requests a second to one source of AMD certificates") \
+    X(collateral,  burst,                  "40",                            "requests to one source at once")                 \
+    X(collateral,  max_size,               "4194304",                       "bytes of one download")                          \
+    X(collateral,  warn,                   "259200",                        "seconds before the end of an item that is not refreshed: a warning") \
+    X(collateral,  mirror,                 "cached",                        "PCCS and KDS paths: off, cached, fetch")         \
     X(limits,      body,                   "4194304",                       "bytes of a request body")                        \
     X(limits,      header,                 "32768",                         "bytes of a header block")                        \
     X(limits,      connections,            "4096",                          "connections of a front process")                 \

@@ -47,6 +47,19 @@ struct settings settings_default(void)
     };
 }
 
+void settings_apply(struct settings *s, uint32_t bits)
+{
+    s->mix_eval_numbers = (bits & SETTING_MIX_EVAL_NUMBERS) != 0;
+    s->extra_claims = (bits & SETTING_COMPATIBLE) == 0;
+    s->allow_snp_v1 = (bits & SETTING_SNP_V1) != 0;
+    s->allow_sha1_quotes = (bits & SETTING_TPM_SHA1) != 0;
+    s->snp.allow_masked_chip_id = (bits & SETTING_SNP_MASKED_CHIP_ID) != 0;
+    s->snp.refuse_debug = (bits & SETTING_SNP_REFUSE_DEBUG) != 0;
+    s->snp.refuse_provisional = (bits & SETTING_SNP_REFUSE_PROVISIONAL) != 0;
+    s->snp.require_receipt = (bits & SETTING_SNP_REQUIRE_RECEIPT) != 0;
+    s->snp.crl = (bits & SETTING_SNP_CRL_REQUIRED) != 0 ? CRL_REQUIRED : (bits & SETTING_SNP_CRL_OFF) != 0 ? CRL_OFF : CRL_IF_PRESENT;
+}
+
 bool evidence_verify_keep(const struct evidence_kind *kind, const struct evidence_input *in,
                           const struct verify_env *env, struct claims *ret_claims, const char **ret_status,
                           void **ret_ev, struct err *e)

@@ -99,6 +99,21 @@ struct settings {
 };
 struct settings settings_default(void);
 
+/* The operator's yes-and-no choices as one number, so that they travel together. */
+enum setting {
+    SETTING_MIX_EVAL_NUMBERS = 1,
+    SETTING_COMPATIBLE = 2, /* no claims of our own in tokens */
+    SETTING_SNP_V1 = 4,
+    SETTING_SNP_MASKED_CHIP_ID = 8,
+    SETTING_SNP_REFUSE_DEBUG = 16,
+    SETTING_SNP_REFUSE_PROVISIONAL = 32,
+    SETTING_SNP_REQUIRE_RECEIPT = 64,
+    SETTING_SNP_CRL_OFF = 128,
+    SETTING_SNP_CRL_REQUIRED = 256,
+    SETTING_TPM_SHA1 = 512,
+};
+void settings_apply(struct settings *s, uint32_t bits);
+
 struct verify_env {
     int64_t now; /* seconds since 1970 UTC */
     const struct trust *trust;

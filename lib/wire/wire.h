@@ -26,6 +26,8 @@ enum wire_message {
     MSG_SIGNERS_GET,  /* HEAD, MAC (or ISSUER) -> token */
     MSG_SIGNERS_CHANGE, /* HEAD, MAC, JWS, ADD? -> token, HEAD, MAC */
     MSG_ADMIN_TOKEN,  /* SUBJECT, ROLES, AUDIENCE, LIFETIME -> token of the local issuer */
+    MSG_FETCH,        /* to the collateral process: WAIT, NEED... -> for each NEED: EXPIRES, COLLATERAL..., or an error */
+    MSG_COLLATERAL_STATUS, /* to the collateral process -> BODY: JSON about sources and items */
     MSG_PROBE,        /* tests only, where the core was built and started for them */
     MSG_ANSWER,
     MSG_COUNT,
@@ -60,6 +62,9 @@ enum wire_tag {
     TAG_SUBJECT,
     TAG_ROLES,           /* JSON array */
     TAG_AUDIENCE,
+    TAG_NEED,            /* text: key of a need (evidence/collateral.h); in answers what follows is about it */
+    TAG_WAIT,            /* u32: milliseconds that the asker waits */
+    TAG_CACHED,          /* no content: only what is there already */
     TAG_PROBE,           /* text: which system call to try */
     /* answer */
     TAG_BODY,            /* JSON text, or a token */
@@ -69,13 +74,14 @@ enum wire_tag {
     TAG_ERROR_DETAILS,   /* JSON */
     TAG_STATUS,          /* text: platform status */
     TAG_POLICY_HASH,
+    TAG_SETTINGS,        /* u32: bits of enum setting, that of the evidence room */
+    TAG_EXPIRES,         /* i64: seconds since 1970; of the collateral that follows */
+    TAG_RETRY,           /* u32: seconds after which asking again may help */
     TAG_COUNT,
 };
 
 enum wire_flag {
-    WIRE_MIX_EVAL_NUMBERS = 1,
-    WIRE_COMPATIBLE = 2,   /* only the recorded members in tokens */
-    WIRE_EXPLAIN_FULL = 4, /* refusals by policy carry the trace with claim values */
+    WIRE_EXPLAIN_FULL = 1, /* refusals by policy carry the trace with claim values */
 };
 
 struct wire_header {

@@ -95,44 +95,77 @@ static void launch(struct service *s)
     snprintf(s->ca, sizeof(s->ca), "%s/state/tls/cert.pem", s->state);
 }
 
-void service_start(struct service *s, const char *config, const char *const *arguments)
+static void run_service(struct service *s, const char *config, const char *const *arguments)
 {
     char config_path[96];
 
-    memset(s, 0, sizeof(*s));
-    arena_init(&s->a, (size_t)1 << 30);
     s->arguments = arguments;
-    snprintf(s->state, sizeof(s->state), "/tmp/avouch-test-XXXXXX");
-    if (mkdtemp(s->state) == NULL)
-        fail_msg("mkdtemp: %s", strerror(errno));
     snprintf(config_path, sizeof(config_path), "%s/avouchd.conf", s->state);
     write_config(s, config_path, config);
     launch(s);
 }
 
-void service_restart(struct service *s)
+void service_start(struct service *s, const char *config, const char *const *arguments)
+{
+    memset(s, 0, sizeof(*s));
+    arena_init(&s->a, (size_t)1 << 30);
+    snprintf(s->state, sizeof(s->state), "/tmp/avouch-test-XXXXXX");
+    if (mkdtemp(s->state) == NULL)
+        fail_msg("mkdtemp: %s", strerror(errno));
+    run_service(s, config, arguments);
+}
+
+void service_start_again(struct service *s)
 {
     launch(s);
 }
 
-int service_stop(struct service *s)
+static int end_service(struct service *s)
 {
-    char command[128];
     int status = -1;
 
     (void)kill(s->pid, SIGTERM);
     while (waitpid(s->pid, &status, 0) < 0 && errno == EINTR)
         ;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+void service_restart(struct service *s, const char *config, const char *const *arguments)
+{
+    assert_int_equal(end_service(s), 0);
+    run_service(s, config, arguments);
+}
+
+int service_stop(struct service *s)
+{
+    char command[128];
+    int status = end_service(s);
+
     snprintf(command, sizeof(command), "rm -rf '%s'", s->state);
     (void)!system(command);
     arena_done(&s->a);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return status;
 }
 
 static size_t collect(char *data, size_t size, size_t n, void *user)
 {
     out_bytes(user, bytes_of(data, size * n));
     return size * n;
+}
+
+bool service_shows_certificate(struct service *s)
+{
+    CURL *c = curl_easy_init();
+    CURLcode rc;
+
+    curl_easy_setopt(c, CURLOPT_URL, s->url);
+    curl_easy_setopt(c, CURLOPT_CAINFO, s->ca);
+    curl_easy_setopt(c, CURLOPT_CONNECT_ONLY, 1L);
+    rc = curl_easy_perform(c);
+    curl_easy_cleanup(c);
+    if (rc != CURLE_OK && rc != CURLE_PEER_FAILED_VERIFICATION)
+        fail_msg("connecting: %s", curl_easy_strerror(rc));
+    return rc == CURLE_OK;
 }
 
 struct answer service_call(struct service *s, const char *method, const char *path, const char *const *headers, struct bytes body)

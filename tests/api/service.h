@@ -21,7 +21,9 @@ struct service {
 /* `config` is INI text without service.listen and service.state; waits until the service says that it is ready. */
 void service_start(struct service *s, const char *config, const char *const *arguments);
 /* After the process ended: the same configuration and state again. */
-void service_restart(struct service *s);
+void service_start_again(struct service *s);
+/* Ends the service and starts it on the same state folder, with another configuration; the port is a new one. */
+void service_restart(struct service *s, const char *config, const char *const *arguments);
 /* SIGTERM; the exit status of avouchd. */
 int service_stop(struct service *s);
 
@@ -36,6 +38,8 @@ struct answer service_call(struct service *s, const char *method, const char *pa
 /* The same to another host name of the service, which resolves to it. */
 struct answer service_call_host(struct service *s, const char *host, const char *method, const char *path, const char *const *headers,
                                 struct bytes body);
+/* Whether a new connection is served with the certificate that lies in the state folder now. */
+bool service_shows_certificate(struct service *s);
 /* Value of a response header, or NULL; owned by the service's arena. */
 const char *answer_header(struct service *s, const struct answer *a, const char *name);
 /* error.code of a refusal. */

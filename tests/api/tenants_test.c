@@ -525,7 +525,7 @@ static void survives_kill(void **state)
     (void)kill(the.pid, SIGKILL);
     while (waitpid(the.pid, &status, 0) < 0 && errno == EINTR)
         ;
-    service_restart(&the);
+    service_start_again(&the);
     got = data("contoso-aad", "GET", "/policies/OpenEnclave", NONE);
     assert_bytes_equal(text_of(claims_of(&got), "x-ms-policy"), envelope(PERMIT));
 }

@@ -10,10 +10,7 @@
 #include "evidence/tpm/tpm.h"
 #include "jose/jws.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/wait.h>
 #include <time.h>
 
 #define ARM "/subscriptions/s/resourceGroups/g/providers/Microsoft.Attestation/attestationProviders"
@@ -386,22 +383,8 @@ static void context_bent(void **state)
     expect_refused(&got, "InvalidParameter", "service_context");
 }
 
-static void restart_later(long seconds)
-{
-    const char *path = arena_printf(&the.a, "%s/avouchd.conf", the.state);
-    struct out o = out_open(&the.a);
-    struct err e = { 0 };
-    int status;
-
-    out_bytes(&o, test_read(&the.a, path));
-    if (seconds > 0)
-        out_printf(&o, "\n[dev]\nclock = %s\n", stamp_text((int64_t)time(NULL) + seconds).s);
-    assert_ok(file_write(path, out_view(&o), &e), &e);
-    (void)kill(the.pid, SIGTERM);
-    while (waitpid(the.pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    service_restart(&the);
-}
+#define CONFIG "base_url = https://localhost:8443\nworkers = 2\n"
+static const char *const dev[] = { "--dev", NULL };
 
 /* A restart in between does no harm; ten minutes do. */
 static void old_challenge(void **state)
@@ -411,12 +394,12 @@ static void old_challenge(void **state)
     struct answer got;
 
     (void)state;
-    restart_later(0);
+    service_restart(&the, CONFIG, dev);
     got = send_jws(WITH_BEARER, as_owner, jws);
     expect_status(&got, 200);
     q = ask(WITH_BEARER, as_owner);
     jws = make_request(&q);
-    restart_later(600);
+    service_restart(&the, arena_printf(&the.a, CONFIG "[dev]\nclock = %s\n", stamp_text((int64_t)time(NULL) + 600).s), dev);
     got = send_jws(WITH_BEARER, as_owner, jws);
     expect_refused(&got, "InvalidParameter", "expired at");
 }
@@ -485,7 +468,7 @@ static int run(struct suite *s)
 {
     int status;
 
-    service_start(&the, "base_url = https://localhost:8443\nworkers = 2\n", (const char *const[]){ "--dev", NULL });
+    service_start(&the, CONFIG, dev);
     make_providers();
     machine_init(&machine);
     machine_boot(&machine, test_vector(&machine.a, LOG));
