@@ -300,13 +300,13 @@ static int run(struct verification *v, struct bytes text)
     ok = (v->policy_file == NULL || configure(v, text, &policy, &e))
         && evidence_verify_keep(v->kind, &v->in, &env, &v->claims, &v->status, &v->evidence, &e)
         && (v->policy_file == NULL || apply_policy(v, policy, &e));
-    if (policy != NULL)
-        policy_free(policy);
     result = ok ? "valid" : err_is_undecided(e.code) ? "undecided" : "refused";
     if (v->json)
         print_json(v, result, &e);
     else
         print_text(v, result, &e);
+    if (policy != NULL) /* names of issued claims are its own */
+        policy_free(policy);
     return ok ? EXIT_VALID : cli_status(&e);
 }
 
