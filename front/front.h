@@ -176,8 +176,10 @@ bool auth_open(struct front *f, struct err *e) CHECKED; /* after the links to th
 /* Whether the caller has the permission (for this provider); replies 401 as recorded where not. `scope` is the
  * provider's name or a resource path, NULL: any valid caller will do. */
 bool auth_check(struct request *rq, enum permission p, const char *scope) CHECKED;
-/* Subject of the client certificate that the TLS layer has verified; false: none was shown. */
-bool http_client_name(const struct request *rq, char *to, size_t size);
+/* Whether the client showed a certificate, and there are CAs to hold it against (tls.client_ca). */
+bool http_client_shown(const struct request *rq);
+/* Common name of the certificate, if it is a client's and verifies; ERR_UNAUTHORIZED else. */
+bool http_client_name(const struct request *rq, char *to, size_t size, struct err *e) CHECKED;
 /* Address of the peer as text; owned by the request. */
 const char *http_client_address(struct request *rq);
 
