@@ -264,6 +264,16 @@ static bool permitted(const struct principal *p, unsigned permission, const char
     return false;
 }
 
+void auth_refuse(struct request *rq, bool control, const struct err *e)
+{
+    const struct config *c = &rq->front->config;
+
+    if (err_http(e->code) == 401)
+        rq->authenticate = arena_printf(&rq->a, "Bearer authorization_uri=\"%s\", resource=\"%s\"", c->value[CONFIG_auth_issuer],
+                                        c->value[control ? CONFIG_auth_control_audience : CONFIG_auth_audience]);
+    reply_error(rq, e);
+}
+
 bool auth_check(struct request *rq, enum permission p, const char *scope)
 {
     bool control = (p & ALL_CONTROL) != 0;
@@ -281,10 +291,7 @@ bool auth_check(struct request *rq, enum permission p, const char *scope)
     }
     if (ok)
         return true;
-    if (err_http(e.code) == 401)
-        rq->authenticate = arena_printf(&rq->a, "Bearer authorization_uri=\"%s\", resource=\"%s\"", rq->front->config.value[CONFIG_auth_issuer],
-                                    rq->front->config.value[control ? CONFIG_auth_control_audience : CONFIG_auth_audience]);
-    reply_error(rq, &e);
+    auth_refuse(rq, control, &e);
     return false;
 }
 

@@ -176,6 +176,8 @@ bool auth_open(struct front *f, struct err *e) CHECKED; /* after the links to th
 /* Whether the caller has the permission (for this provider); replies 401 as recorded where not. `scope` is the
  * provider's name or a resource path, NULL: any valid caller will do. */
 bool auth_check(struct request *rq, enum permission p, const char *scope) CHECKED;
+/* Replies with the error; a 401 says where tokens come from. */
+void auth_refuse(struct request *rq, bool control, const struct err *e);
 /* Whether the client showed a certificate, and there are CAs to hold it against (tls.client_ca). */
 bool http_client_shown(const struct request *rq);
 /* Common name of the certificate, if it is a client's and verifies; ERR_UNAUTHORIZED else. */

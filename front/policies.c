@@ -45,7 +45,7 @@ static bool may(struct request *rq, enum permission p)
     if (p == MAY_READ_DATA)
         return true;
     (void)err_set(&e, ERR_UNAUTHORIZED, "provider", "a shared provider cannot be changed; create one of your own");
-    reply_error(rq, &e);
+    auth_refuse(rq, false, &e);
     return false;
 }
 
