@@ -129,16 +129,33 @@ static bool check_times(const struct json *claims, int64_t now, int64_t *ret_exp
     return true;
 }
 
+/* Which of our keys the token must be signed with. Its issuer is read before it is proven: it only chooses the set
+ * of keys that proves it. */
+static const struct jwk *find_key(struct request *rq, const struct jws *j, const struct json *claims, bool local, struct err *e)
+{
+    struct front *f = rq->front;
+    const char *expected = local ? LOCAL_ISSUER : f->config.value[CONFIG_auth_issuer];
+    struct bytes iss = { NULL, 0 };
+    const struct jwk *key;
+
+    (void)json_string(json_member(claims, "iss"), &iss);
+    if (!local && f->issuers != NULL)
+        return issuer_key(rq, iss, j->kid, e);
+    key = jwks_find(local ? &f->local_keys : &f->issuer_keys, j->kid);
+    if (!bytes_is(iss, expected))
+        (void)err_set(e, ERR_UNAUTHORIZED, "bearer token", "issuer is '%.*s', '%s' is configured", (int)(iss.n > 100 ? 100 : iss.n),
+                      (const char *)iss.p, expected);
+    else if (key == NULL)
+        (void)err_set(e, ERR_UNAUTHORIZED, "bearer token", "its key '%.*s' is not one of the issuer's", (int)(j->kid.n > 60 ? 60 : j->kid.n),
+                      (const char *)j->kid.p);
+    return bytes_is(iss, expected) ? key : NULL;
+}
+
 static bool check_claims(const struct front *f, const struct json *claims, bool local, bool control, int64_t now, int64_t *ret_exp,
                          struct err *e)
 {
     const char *audience = local ? "avouch" : f->config.value[control ? CONFIG_auth_control_audience : CONFIG_auth_audience];
-    struct bytes iss = { NULL, 0 };
 
-    (void)json_string(json_member(claims, "iss"), &iss);
-    if (!bytes_is(iss, local ? LOCAL_ISSUER : f->config.value[CONFIG_auth_issuer]))
-        return err_set(e, ERR_UNAUTHORIZED, "bearer token", "issuer is '%.*s', which is not the configured one",
-                       (int)(iss.n > 100 ? 100 : iss.n), (const char *)iss.p);
     if (!audience_is(json_member(claims, "aud"), audience))
         return err_set(e, ERR_UNAUTHORIZED, "bearer token", "audience is not '%s'", audience);
     return check_times(claims, now, ret_exp, e);
@@ -175,8 +192,10 @@ static bool unauthorized(struct err *e)
     return false;
 }
 
-static bool validate(struct front *f, struct bytes text, bool control, struct arena *a, struct known_token *ret, struct err *e)
+static bool validate(struct request *rq, struct bytes text, bool control, struct known_token *ret, struct err *e)
 {
+    struct front *f = rq->front;
+    struct arena *a = &rq->a;
     struct jws j;
     const struct json *claims;
     struct bytes typ = { NULL, 0 };
@@ -188,13 +207,11 @@ static bool validate(struct front *f, struct bytes text, bool control, struct ar
         return unauthorized(e);
     (void)json_string(json_member(j.header, "typ"), &typ);
     ret->local = bytes_is(typ, LOCAL_TYPE);
-    key = jwks_find(ret->local ? &f->local_keys : &f->issuer_keys, j.kid);
-    if (key == NULL)
-        return err_set(e, ERR_UNAUTHORIZED, "bearer token", "its key '%.*s' is not one of the issuer's", (int)(j.kid.n > 60 ? 60 : j.kid.n),
-                       (const char *)j.kid.p);
-    if (!jws_verify(&j, key, JWS_STRICT, ERR_UNAUTHORIZED, "bearer token", e)
-        || !json_parse(j.payload, 16, "bearer token", a, &claims, e))
+    if (!json_parse(j.payload, 16, "bearer token", a, &claims, e))
         return unauthorized(e);
+    key = find_key(rq, &j, claims, ret->local, e);
+    if (key == NULL || !jws_verify(&j, key, JWS_STRICT, ERR_UNAUTHORIZED, "bearer token", e))
+        return false;
     if (!check_claims(f, claims, ret->local, control, front_now(f), &ret->exp, e))
         return false;
     read_principal(f, claims, ret->local, &ret->principal);
@@ -202,8 +219,9 @@ static bool validate(struct front *f, struct bytes text, bool control, struct ar
 }
 
 /* A token that was validated once is known by its digest until it expires. Audiences differ by plane. */
-static bool known_or_valid(struct front *f, struct bytes text, bool control, struct arena *a, struct principal *ret, struct err *e)
+static bool known_or_valid(struct request *rq, struct bytes text, bool control, struct principal *ret, struct err *e)
 {
+    struct front *f = rq->front;
     static const char data_tag, control_tag;
     struct digest key = sha256(text);
     struct known_token *t = memo_find(f->tokens, control ? &control_tag : &data_tag, key.p);
@@ -215,7 +233,7 @@ static bool known_or_valid(struct front *f, struct bytes text, bool control, str
     t = calloc(1, sizeof(*t));
     if (t == NULL)
         return err_memory(e, "bearer token");
-    if (!validate(f, text, control, a, t, e)) {
+    if (!validate(rq, text, control, t, e)) {
         free(t);
         return false;
     }
@@ -245,7 +263,7 @@ static bool identify(struct request *rq, bool control, struct err *e)
         add_grant(NULL, LIT("Owner"), &rq->principal);
         return true;
     }
-    return known_or_valid(rq->front, token, control, &rq->a, &rq->principal, e);
+    return known_or_valid(rq, token, control, &rq->principal, e);
 }
 
 /* A scope covers a provider of that name, or all resources below a path. */
@@ -269,7 +287,7 @@ void auth_refuse(struct request *rq, bool control, const struct err *e)
     const struct config *c = &rq->front->config;
 
     if (err_http(e->code) == 401)
-        rq->authenticate = arena_printf(&rq->a, "Bearer authorization_uri=\"%s\", resource=\"%s\"", c->value[CONFIG_auth_issuer],
+        rq->authenticate = arena_printf(&rq->a, "Bearer authorization_uri=\"%s\", resource=\"%s\"", issuer_first(rq),
                                         c->value[control ? CONFIG_auth_control_audience : CONFIG_auth_audience]);
     reply_error(rq, e);
 }
@@ -291,7 +309,8 @@ bool auth_check(struct request *rq, enum permission p, const char *scope)
     }
     if (ok)
         return true;
-    auth_refuse(rq, control, &e);
+    if (!rq->awaits_keys)
+        auth_refuse(rq, control, &e);
     return false;
 }
 
@@ -302,6 +321,12 @@ static bool read_keys(struct front *f, struct bytes text, const char *what, stru
     const struct json *j;
 
     return json_parse(text, JSON_DEPTH, what, &f->auth_arena, &j, e) && jwks_read(j, what, &f->auth_arena, ret, e);
+}
+
+void auth_forget_tokens(struct front *f)
+{
+    memo_free(f->tokens);
+    f->tokens = memo_new(4096); /* NULL finds nothing and keeps nothing */
 }
 
 bool auth_open(struct front *f, struct err *e)

@@ -38,6 +38,40 @@ bool oidc_url_check(struct bytes url, bool plain_http, const char *what, struct 
     return url_ok(url, plain_http, false, what, e);
 }
 
+static struct bytes trimmed(struct bytes b)
+{
+    while (b.n > 0 && b.p[0] == ' ')
+        b = bytes_part(b, 1, b.n - 1);
+    while (b.n > 0 && b.p[b.n - 1] == ' ')
+        b.n--;
+    return b;
+}
+
+bool oidc_issuers_read(struct bytes list, bool plain_http, struct bytes ret[OIDC_MAX_ISSUERS], size_t *ret_count, struct err *e)
+{
+    struct bytes found[OIDC_MAX_ISSUERS];
+    size_t n = 0;
+
+    while (list.n > 0) {
+        const uint8_t *comma = memchr(list.p, ',', list.n);
+        struct bytes one = bytes_part(list, 0, comma == NULL ? list.n : (size_t)(comma - list.p));
+
+        list = bytes_part(list, one.n + 1, list.n);
+        one = trimmed(one);
+        if (n == OIDC_MAX_ISSUERS)
+            return err_set(e, ERR_USAGE, "auth.issuer", "names more than %d issuers", OIDC_MAX_ISSUERS);
+        if (!oidc_url_check(one, plain_http, "auth.issuer", e))
+            return false;
+        for (size_t i = 0; i < n; i++)
+            if (bytes_equal(found[i], one))
+                return err_set(e, ERR_USAGE, "auth.issuer", "names '%.*s' twice", shown(one), (const char *)one.p);
+        found[n++] = one;
+    }
+    memcpy(ret, found, n * sizeof(*ret));
+    *ret_count = n;
+    return true;
+}
+
 const char *oidc_document_url(struct bytes issuer, struct arena *a)
 {
     if (issuer.n > 0 && issuer.p[issuer.n - 1] == '/')

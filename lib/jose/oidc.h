@@ -8,6 +8,10 @@
 #define OIDC_MAX_DOCUMENT ((size_t)64 << 10)
 #define OIDC_MAX_KEYS ((size_t)256 << 10)
 #define OIDC_MAX_URL 500
+#define OIDC_MAX_ISSUERS 8
+
+/* URLs of issuers with commas between them (auth.issuer); blanks around each are dropped, none may stand twice. */
+bool oidc_issuers_read(struct bytes list, bool plain_http, struct bytes ret[OIDC_MAX_ISSUERS], size_t *ret_count, struct err *e) CHECKED;
 
 /* https://host[:port][/path] of printable ASCII, without user, query or fragment; http only where `plain_http`. */
 bool oidc_url_check(struct bytes url, bool plain_http, const char *what, struct err *e) CHECKED;
