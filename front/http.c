@@ -24,6 +24,8 @@
 struct http {
     struct front *front;
     struct MHD_Daemon *daemon;
+    struct arena spare[32]; /* of ended requests, emptied: a busy front does not ask the kernel for each request */
+    size_t spare_count;
 };
 
 /* -- requests -- */
@@ -214,7 +216,10 @@ static struct request *request_new(struct front *f, struct MHD_Connection *c, co
 
     if (rq == NULL)
         return NULL;
-    arena_init(&rq->a, REQUEST_BUDGET);
+    if (f->http->spare_count > 0)
+        rq->a = f->http->spare[--f->http->spare_count];
+    else
+        arena_init(&rq->a, REQUEST_BUDGET);
     rq->front = f;
     rq->connection = c;
     rq->started_us = clock_monotonic_us();
@@ -333,13 +338,20 @@ void http_resume(struct request *rq)
 static void on_end(void *cls, struct MHD_Connection *c, void **state, enum MHD_RequestTerminationCode why)
 {
     struct request *rq = *state;
+    struct http *h;
 
     (void)cls, (void)c, (void)why;
     if (rq == NULL)
         return;
+    h = rq->front->http;
     rq->front->in_flight--;
     free(rq->raw);
-    arena_done(&rq->a);
+    if (h->spare_count < COUNT(h->spare)) {
+        arena_reset(&rq->a, REQUEST_BUDGET);
+        h->spare[h->spare_count++] = rq->a;
+    } else {
+        arena_done(&rq->a);
+    }
     free(rq);
     *state = NULL;
 }
@@ -417,5 +429,7 @@ void http_stop_accepting(struct http *h)
 void http_close(struct http *h)
 {
     MHD_stop_daemon(h->daemon);
+    while (h->spare_count > 0)
+        arena_done(&h->spare[--h->spare_count]);
     tls_close();
 }

@@ -35,6 +35,13 @@ report "no sleeping" "$(echo "$files" | xargs grep -nE '\b(sleep|usleep|nanoslee
 report "secrets are compared in constant time" "$(grep -nE 'memcmp\([^)]*(mac|secret|tag|key)' core/*.c front/*.c | grep -vE 'public')"
 report "no machine's paths" "$(git ls-files | grep -vE '^tests/layout.sh$' | xargs grep -nIE '/home/|/work/|/Users/' 2>/dev/null)"
 report "avouchd.conf.5 is the table of keys" "$(tools/man-conf.sh os/config.h | diff - man/avouchd.conf.5)"
+report "avouch-claims.7 is the table of claims" "$(tools/man-claims.sh lib/claims/table.h | diff - man/avouch-claims.7)"
+report "the table of claims and the code name the same ones, with the same types" "$(
+    grep -rhoE 'claims_(str|bool|int|json|hex|b64url)\([^;"]*"[^"]+"' lib/evidence core --include='*.c' |
+        sed -E 's/^claims_(str|hex|b64url).*"([^"]+)"$/\2 String/; s/^claims_bool.*"([^"]+)"$/\1 Boolean/; s/^claims_int.*"([^"]+)"$/\1 Integer/; s/^claims_json.*"([^"]+)"$/\1 JSON/' |
+        sort -u | while read -r name type; do grep -qE "\"$(echo "$name" | sed 's/[$]/[$]/')\", *$type," lib/claims/table.h || echo "not in the table: $name, $type"; done
+    sed -nE 's/^    X\([a-z]+, "([^"]+)".*/\1/p' lib/claims/table.h | while read -r name; do
+        grep -rqF "\"$name\"" lib/evidence core/attest.c || echo "not in the code: $name"; done)"
 if command -v mandoc >/dev/null; then
     report "manual pages are clean" "$(for page in man/*; do mandoc -T lint -W warning "$page"; done)"
 fi

@@ -4,12 +4,30 @@
 #include "codec/b64.h"
 #include "codec/hex.h"
 
+/* The first byte at or after `at` that cannot stand as it is. Eight at a time: tokens are long. */
+static size_t plain_until(struct bytes text, size_t at)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
+    uint64_t w, quote, slash;
+
+    while (at + 8 <= text.n) {
+        memcpy(&w, text.p + at, 8);
+        quote = w ^ ('"' * ones);
+        slash = w ^ ('\\' * ones);
+        /* a byte below 0x20, a quote or a backslash sets its top bit in one of these; so does one above 0x7f */
+        if (((w | (w - 0x20 * ones) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & tops) != 0)
+            break;
+        at += 8;
+    }
+    return at;
+}
+
 void json_print_string(struct out *o, struct bytes text)
 {
     size_t from = 0;
 
     out_char(o, '"');
-    for (size_t i = 0; i < text.n; i++) {
+    for (size_t i = plain_until(text, 0); i < text.n; i++) {
         static const char plain[] = "\"\\\b\f\n\r\t", escaped[] = "\"\\bfnrt";
         uint8_t c = text.p[i];
         const char *f;

@@ -185,7 +185,7 @@ const char *nearest_word(struct bytes word, const char *const *list, size_t coun
 
         if (bytes_equal_nocase(b, word))
             return list[i];
-        if (word.n > 64 || b.n > 64)
+        if (word.n > 64 || b.n > 64 || word.n >= b.n + least || b.n >= word.n + least)
             continue;
         n = distance(word, b);
         if (n < least) {

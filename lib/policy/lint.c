@@ -1,6 +1,8 @@
 /* lint.c: warnings for authors (section 13). A policy with warnings is accepted. */
 #include "policy/policy_priv.h"
 
+#include "claims/table.h"
+
 static void warn(struct problems *p, enum problem_code code, enum section section, struct place at,
                  const char *message,
                  const char *suggestion)
@@ -33,6 +35,39 @@ static void lint_hex(struct problems *p, enum section section, const struct cond
                  "write the hexadecimal value in lower case");
             return;
         }
+}
+
+static bool makes(const struct policy *policy, struct bytes type)
+{
+    for (int s = 0; s < SECTION_COUNT; s++)
+        for (const struct rule *r = policy->sections[s].first; r != NULL; r = r->next) {
+            const struct expr *made = r->action.made[PROP_TYPE];
+
+            if (made != NULL && (made->kind != X_STRING || bytes_equal(made->text, type)))
+                return true;
+        }
+    return false;
+}
+
+/* A claim that nobody makes is no mistake by itself: callers bring claims of their own. One that is a slip away
+ * from a known name most likely is. */
+static void lint_type(struct problems *p, const struct policy *policy, enum section section, const struct condition *c)
+{
+    static const char *const known[] = {
+#define X(kind, name, type, use, meaning) name,
+        CLAIM_TABLE(X)
+#undef X
+    };
+    const struct expr *type = c->key == NULL ? NULL : c->key->expr;
+    const char *near;
+
+    if (type == NULL || type->kind != X_STRING)
+        return;
+    near = nearest_word(type->text, known, COUNT(known));
+    if (near == NULL || bytes_is(type->text, near) || makes(policy, type->text))
+        return;
+    warn(p, P_W_CLAIM, section, type->place, "no evidence yields a claim of this type",
+         problem_printf(p, "did you mean '%s'?", near));
 }
 
 /* What the queries of published policies got wrong; text is enough to see it. */
@@ -120,6 +155,7 @@ void policy_lint(struct policy *policy, struct problems *p)
         for (const struct rule *r = policy->sections[s].first; r != NULL; r = r->next) {
             for (const struct condition *c = r->conditions; c != NULL; c = c->next) {
                 lint_hex(p, (enum section)s, c);
+                lint_type(p, policy, (enum section)s, c);
                 for (const struct test *t = c->tests; t != NULL; t = t->next)
                     lint_expr(p, (enum section)s, t->expr);
             }

@@ -98,6 +98,7 @@ struct token {
     X(W_QUERY,          "invalid-query")         \
     X(W_QUERY_STYLE,    "suspicious-query")      \
     X(W_HEX,            "upper-case-hex")        \
+    X(W_CLAIM,          "unknown-claim")         \
     X(W_ALLOWS_ALL,     "allows-everything")     \
     X(W_ABSENT,         "absent-claim-passes")
 /* clang-format on */

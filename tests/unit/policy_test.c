@@ -389,6 +389,10 @@ static const struct golden {
       "expected a number, ':' or '*'; the rule will fail when it is evaluated\n"
       "    c:[type==\"e\"] => add(type=\"f\", value=JmesPath(c.value, \"a[\"));\n"
       "                                                           ^~~~\n" },
+    { "claims near known ones", "version=1.0;\nauthorizationrules{\nc:[type==\"x-ms-sgx-mrsingner\"] && [type==\"mine\"] => permit();\n};\n"
+      "issuancerules{\nc:[type==\"mrsigner\"] => issue(claim=c);\n};",
+      "p:3:10: warning: no evidence yields a claim of this type; did you mean 'x-ms-sgx-mrsigner'?\n"
+      "    c:[type==\"x-ms-sgx-mrsingner\"] && [type==\"mine\"] => permit();\n             ^~~~~~~~~~~~~~~~~~~~\n" },
 };
 /* clang-format on */
 
