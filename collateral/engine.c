@@ -147,6 +147,11 @@ void engine_close(struct engine *x)
         arena_done(&x->sources.list[i].own);
 }
 
+struct net *engine_net(struct engine *x)
+{
+    return x->net;
+}
+
 /* -- answers -- */
 
 static void answer(const struct engine *x, const struct slot *t, const char *errors, unsigned retry_after, engine_done *done, void *user)

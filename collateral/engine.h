@@ -33,6 +33,8 @@ struct engine_options {
 /* Reads the cache and all files that are needed later: before the sandbox closes. */
 bool engine_open(const struct config *c, const struct engine_options *o, struct arena *a, struct engine **ret, struct err *e) CHECKED;
 void engine_close(struct engine *x);
+/* The network of this process, run by engine_run(). */
+struct net *engine_net(struct engine *x);
 
 enum engine_mode {
     ENGINE_FETCH,  /* what is there and valid, else fetched */

@@ -67,7 +67,7 @@ static bool on_signal(int fd, struct engine *x)
     return true;
 }
 
-static void loop(struct engine *x, struct server *s, int signals)
+static void loop(struct engine *x, struct issuers *issuers, struct server *s, int signals)
 {
     struct curl_waitfd p[SERVER_MAX_CLIENTS + 2];
 
@@ -75,7 +75,7 @@ static void loop(struct engine *x, struct server *s, int signals)
         unsigned n = server_poll(s, p);
 
         p[n] = (struct curl_waitfd){ .fd = signals, .events = CURL_WAIT_POLLIN };
-        engine_run(x, p, n + 1, 1000);
+        engine_run(x, p, n + 1, issuers_tick(issuers, 1000));
         if (p[n].revents != 0 && !on_signal(signals, x))
             return;
         server_serve(s, p, n);
@@ -100,6 +100,7 @@ int main(int argc, char **argv)
     struct engine_options o = { .forever = true };
     struct config c;
     struct engine *x;
+    struct issuers *issuers;
     struct server *s;
     struct arena a;
     struct bytes text;
@@ -122,13 +123,16 @@ int main(int argc, char **argv)
         return 1;
     }
     o.folder = arena_printf(&a, "%s/collateral", c.value[CONFIG_service_state]);
-    if (!folder_make(o.folder, 0700, &e) || !engine_open(&c, &o, &a, &x, &e) || (s = server_new(x, atoi(argv[2]), 60000)) == NULL
+    if (!folder_make(o.folder, 0700, &e) || !engine_open(&c, &o, &a, &x, &e) 
+        || !issuers_open(&c, arena_printf(&a, "%s/issuers", o.folder), o.clock_offset, engine_net(x), &a, &issuers, &e)
+        || (s = server_new(x, issuers, atoi(argv[2]), 60000)) == NULL
         || !close_walls(&c, o.folder, &a, &e)) {
         log_error("collateral", &e);
         return 1;
     }
-    loop(x, s, signals);
+    loop(x, issuers, s, signals);
     engine_close(x);
+    issuers_close(issuers);
     arena_done(&a);
     return 0;
 }

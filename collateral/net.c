@@ -94,11 +94,18 @@ size_t net_running(const struct net *n)
 
 /* -- what comes in -- */
 
+static size_t body_limit(const struct transfer *t)
+{
+    size_t general = t->net->settings.max_size, own = t->request.max_size;
+
+    return own != 0 && own < general ? own : general;
+}
+
 static size_t on_data(char *data, size_t size, size_t n, void *user)
 {
     struct transfer *t = user;
 
-    if (t->body.n + size * n > t->net->settings.max_size) {
+    if (t->body.n + size * n > body_limit(t)) {
         t->too_large = true;
         return 0;
     }
@@ -202,7 +209,7 @@ static bool set_up(struct transfer *t)
     add_header(t, "If-None-Match", t->request.etag);
     add_header(t, "If-Modified-Since", t->request.etag.n > 0 ? (struct bytes){ NULL, 0 } : t->request.modified);
     add_header(t, "metadata", t->request.metadata ? LIT("true") : (struct bytes){ NULL, 0 });
-    return curl_easy_setopt(c, CURLOPT_URL, t->url) == CURLE_OK && curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK
+    return curl_easy_setopt(c, CURLOPT_URL, t->url) == CURLE_OK && curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, t->request.https_only ? "https" : "http,https") == CURLE_OK
         && curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK && curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK
         && curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)ms) == CURLE_OK
         && curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, ms < CONNECT_MS ? (long)ms : (long)CONNECT_MS) == CURLE_OK
@@ -259,6 +266,11 @@ static bool redirected(struct transfer *t, long status)
     if (status < 300 || status > 399 || status == 304)
         return false;
     (void)curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &to);
+    if (t->request.no_redirect) {
+        snprintf(t->error, sizeof(t->error), "redirects to %.120s, which is not followed", to == NULL ? "nowhere" : to);
+        t->answer.error = t->error;
+        return false;
+    }
     if (to == NULL || t->redirects == MAX_REDIRECTS || !same_origin(to, t->url)) {
         snprintf(t->error, sizeof(t->error), to == NULL ? "redirects to nowhere%.0s" : t->redirects == MAX_REDIRECTS ? "redirects too often%.0s"
                                                                                           : "redirects to another host: %.120s", to == NULL ? "" : to);
@@ -293,7 +305,7 @@ static void finish(struct transfer *t, CURLcode rc)
     t->answer.came = rc == CURLE_OK && t->answer.error == NULL;
     t->answer.body = out_view(&t->body);
     if (t->too_large)
-        snprintf(t->error, sizeof(t->error), "answer is larger than %zu bytes", n->settings.max_size);
+        snprintf(t->error, sizeof(t->error), "answer is larger than %zu bytes", body_limit(t));
     if (!t->answer.came)
         t->answer.error = t->error[0] != 0 ? t->error : curl_easy_strerror(rc);
     while (*at != t)

@@ -36,6 +36,8 @@ struct net_request {
     const char *url;
     struct bytes etag, modified; /* of what is there already, or empty */
     bool metadata;               /* header metadata: true, which Azure's address inside a VM wants */
+    bool https_only, no_redirect;
+    size_t max_size;             /* of the body; 0: that of the settings */
     unsigned timeout_ms;
     net_done *done;
     void *user;

@@ -33,6 +33,7 @@ struct question {
 
 struct server {
     struct engine *engine;
+    struct issuers *issuers;
     int listener;
     unsigned max_wait_ms;
     struct client clients[SERVER_MAX_CLIENTS];
@@ -40,13 +41,13 @@ struct server {
     size_t waiting;
 };
 
-struct server *server_new(struct engine *x, int listener, unsigned max_wait_ms)
+struct server *server_new(struct engine *x, struct issuers *issuers, int listener, unsigned max_wait_ms)
 {
     struct server *s = calloc(1, sizeof(*s));
 
     if (s == NULL)
         return NULL;
-    *s = (struct server){ .engine = x, .listener = listener, .max_wait_ms = max_wait_ms };
+    *s = (struct server){ .engine = x, .issuers = issuers, .listener = listener, .max_wait_ms = max_wait_ms };
     for (size_t i = 0; i < SERVER_MAX_CLIENTS; i++)
         s->clients[i].c.fd = -1;
     return s;
@@ -163,6 +164,75 @@ static bool fetch(struct server *s, size_t which, uint64_t id, const struct wire
     return true;
 }
 
+/* -- keys of issuers -- */
+
+struct issuer_question {
+    struct server *server;
+    size_t client;
+    uint64_t generation, id;
+};
+
+static void put_keys(struct out *o, const struct issuer_answer *k)
+{
+    uint8_t to[8];
+    struct err e = { .code = ERR_NONE };
+
+    for (size_t i = 0; i < sizeof(to); i++)
+        to[i] = (uint8_t)((uint64_t)k->to >> (8 * i));
+    if (k->keys.n > 0) {
+        wire_put(o, TAG_BODY, k->keys);
+        wire_put(o, TAG_EXPIRES, BYTES(to));
+    }
+    wire_put_u32(o, TAG_RETRY, k->retry_after);
+    if (k->error[0] == 0)
+        return;
+    (void)err_set(&e, ERR_UNAVAILABLE, "keys of the issuer", "%s", k->error);
+    wire_put_error(o, &e);
+}
+
+static void on_issuer_keys(void *user, const struct issuer_answer *k)
+{
+    struct issuer_question *q = user;
+    struct server *s = q->server;
+    struct client *c = &s->clients[q->client];
+    struct arena a;
+    struct out o;
+
+    if (s->generations[q->client] == q->generation && c->c.fd >= 0) {
+        arena_init(&a, 4 << 20);
+        o = wire_begin(&a, MSG_ANSWER, q->id);
+        put_keys(&o, k);
+        c->waiting--;
+        if (!channel_send(&c->c, wire_end(&o))) {
+            channel_close(&c->c);
+            s->generations[q->client]++;
+        }
+        arena_done(&a);
+    }
+    s->waiting--;
+    free(q);
+}
+
+static bool issuer_keys(struct server *s, size_t which, uint64_t id, const struct wire_fields *f)
+{
+    struct issuer_question *q = calloc(1, sizeof(*q));
+    uint32_t wait = wire_u32(f, TAG_WAIT, 0);
+    struct bytes issuer, kid = { NULL, 0 };
+
+    if (q == NULL || !wire_find(f, TAG_ISSUER, &issuer)) {
+        free(q);
+        return false;
+    }
+    (void)wire_find(f, TAG_KID, &kid);
+    if (s->waiting >= MAX_WAITING)
+        wait = 0; /* what is there */
+    *q = (struct issuer_question){ .server = s, .client = which, .generation = s->generations[which], .id = id };
+    s->waiting++;
+    s->clients[which].waiting++;
+    issuers_ask(s->issuers, issuer, kid, clock_monotonic_us() + (uint64_t)(wait > s->max_wait_ms ? s->max_wait_ms : wait) * 1000, on_issuer_keys, q);
+    return true;
+}
+
 static bool status(struct server *s, size_t which, uint64_t id)
 {
     struct arena a;
@@ -185,11 +255,11 @@ static bool handle(struct server *s, size_t which, const struct wire_header *h, 
 
     if (h->message == MSG_COLLATERAL_STATUS)
         return status(s, which, h->id);
-    if (h->message != MSG_FETCH || payload.n > 64 << 10)
+    if ((h->message != MSG_FETCH && h->message != MSG_ISSUER_KEYS) || payload.n > 64 << 10)
         return false;
     arena_init(&a, 1 << 20);
     if (wire_fields_parse(payload, &a, &f, NULL))
-        ok = fetch(s, which, h->id, &f);
+        ok = h->message == MSG_FETCH ? fetch(s, which, h->id, &f) : issuer_keys(s, which, h->id, &f);
     arena_done(&a);
     return ok;
 }

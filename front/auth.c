@@ -4,6 +4,7 @@
 #include "front/front.h"
 
 #include "base/memo.h"
+#include "codec/stamp.h"
 #include "jose/jws.h"
 #include "os/io.h"
 
@@ -12,6 +13,7 @@
 #include <strings.h>
 
 #define SKEW 300 /* seconds, rest-api section 3 */
+#define MAX_TOKEN 16384
 #define LOCAL_ISSUER "urn:avouch:local"
 #define LOCAL_TYPE "avouch-admin+jwt"
 #define ALL_DATA (MAY_READ_DATA | MAY_WRITE_DATA | MAY_DELETE_DATA)
@@ -52,16 +54,17 @@ static struct bytes mapped(const struct front *f, struct bytes role)
     return role;
 }
 
-/* "Role" or "Role@scope". */
+/* "Role" or "Role@scope"; `f` NULL: of our own issuer, which a directory's names (auth.role_map) do not concern. A NUL would end the copy early and thereby widen the scope. */
 static void add_grant(const struct front *f, struct bytes text, struct principal *ret)
 {
     const uint8_t *at = memchr(text.p, '@', text.n);
     struct bytes role = at == NULL ? text : bytes_part(text, 0, (size_t)(at - text.p));
     struct bytes scope = at == NULL ? (struct bytes){ NULL, 0 } : bytes_part(text, role.n + 1, text.n);
-    unsigned p = permissions_of(mapped(f, role));
+    unsigned p = permissions_of(f == NULL ? role : mapped(f, role));
     struct grant *g;
 
-    if (p == 0 || ret->grant_count == MAX_GRANTS || scope.n >= sizeof(g->scope) || (at != NULL && scope.n == 0))
+    if (p == 0 || ret->grant_count == MAX_GRANTS || scope.n >= sizeof(g->scope) || (at != NULL && scope.n == 0)
+        || (scope.n > 0 && memchr(scope.p, 0, scope.n) != NULL))
         return;
     g = &ret->grants[ret->grant_count++];
     g->permissions = p;
@@ -74,7 +77,8 @@ static void copy_text(char *to, size_t size, const struct json *j)
     struct bytes b = { NULL, 0 };
 
     (void)json_string(j, &b);
-    snprintf(to, size, "%.*s", (int)b.n, (const char *)b.p);
+    if (b.n > 0 && memchr(b.p, 0, b.n) == NULL)
+        snprintf(to, size, "%.*s", (int)(b.n < size ? b.n : size), (const char *)b.p);
 }
 
 /* -- tokens -- */
@@ -84,48 +88,83 @@ static bool refuse(struct err *e, const char *why)
     return err_set(e, ERR_UNAUTHORIZED, "bearer token", "%s", why);
 }
 
-static bool audience_is(const struct json *aud, const char *wanted)
+/* With or without one slash at the end (rest-api section 3), on both sides. */
+static bool same_audience(const struct json *j, struct bytes wanted)
 {
     struct bytes b;
 
-    if (json_is(aud, JSON_ARRAY)) {
-        for (const struct json *j = aud->child; j != NULL; j = j->next)
-            if (audience_is(j, wanted))
-                return true;
-        return false;
-    }
-    if (!json_string(aud, &b))
+    if (!json_string(j, &b))
         return false;
     if (b.n > 0 && b.p[b.n - 1] == '/')
         b.n--;
-    return bytes_is(b, wanted);
+    if (wanted.n > 0 && wanted.p[wanted.n - 1] == '/')
+        wanted.n--;
+    return bytes_equal(b, wanted);
+}
+
+/* One text or an array of texts (RFC 7519 section 4.1.3). */
+static bool audience_is(const struct json *aud, const char *wanted)
+{
+    for (const struct json *j = json_is(aud, JSON_ARRAY) ? aud->child : NULL; j != NULL; j = j->next)
+        if (same_audience(j, bytes_str(wanted)))
+            return true;
+    return same_audience(aud, bytes_str(wanted));
+}
+
+/* exp and nbf are whole seconds: what is no integer is refused, not taken for absent. Differences cannot overflow:
+ * `now` is far from both ends. */
+static bool check_times(const struct json *claims, int64_t now, int64_t *ret_exp, struct err *e)
+{
+    const struct json *nbf = json_member(claims, "nbf");
+    int64_t from;
+
+    if (!json_int(json_member(claims, "exp"), ret_exp))
+        return refuse(e, "has no exp that is a whole number");
+    if (now - SKEW > *ret_exp)
+        return err_set(e, ERR_UNAUTHORIZED, "bearer token", "has expired: exp is %s, it is %s", stamp_text(*ret_exp).s, stamp_text(now).s);
+    if (nbf != NULL && !json_int(nbf, &from))
+        return refuse(e, "has an nbf that is no whole number");
+    if (nbf != NULL && now + SKEW < from)
+        return err_set(e, ERR_UNAUTHORIZED, "bearer token", "is not valid yet: nbf is %s, it is %s", stamp_text(from).s, stamp_text(now).s);
+    return true;
+}
+
+/* Which of our keys the token must be signed with. Its issuer is read before it is proven: it only chooses the set
+ * of keys that proves it. */
+static const struct jwk *find_key(struct request *rq, const struct jws *j, const struct json *claims, bool local, struct err *e)
+{
+    struct front *f = rq->front;
+    const char *expected = local ? LOCAL_ISSUER : f->config.value[CONFIG_auth_issuer];
+    struct bytes iss = { NULL, 0 };
+    const struct jwk *key;
+
+    (void)json_string(json_member(claims, "iss"), &iss);
+    if (!local && f->issuers != NULL)
+        return issuer_key(rq, iss, j->kid, e);
+    key = jwks_find(local ? &f->local_keys : &f->issuer_keys, j->kid);
+    if (!bytes_is(iss, expected))
+        (void)err_set(e, ERR_UNAUTHORIZED, "bearer token", "issuer is '%.*s', '%s' is configured", (int)(iss.n > 100 ? 100 : iss.n),
+                      (const char *)iss.p, expected);
+    else if (key == NULL)
+        (void)err_set(e, ERR_UNAUTHORIZED, "bearer token", "its key '%.*s' is not one of the issuer's", (int)(j->kid.n > 60 ? 60 : j->kid.n),
+                      (const char *)j->kid.p);
+    return bytes_is(iss, expected) ? key : NULL;
 }
 
 static bool check_claims(const struct front *f, const struct json *claims, bool local, bool control, int64_t now, int64_t *ret_exp,
                          struct err *e)
 {
     const char *audience = local ? "avouch" : f->config.value[control ? CONFIG_auth_control_audience : CONFIG_auth_audience];
-    struct bytes iss = { NULL, 0 };
-    int64_t nbf;
 
-    (void)json_string(json_member(claims, "iss"), &iss);
-    if (!bytes_is(iss, local ? LOCAL_ISSUER : f->config.value[CONFIG_auth_issuer]))
-        return err_set(e, ERR_UNAUTHORIZED, "bearer token", "issuer is '%.*s', which is not the configured one",
-                       (int)(iss.n > 100 ? 100 : iss.n), (const char *)iss.p);
     if (!audience_is(json_member(claims, "aud"), audience))
         return err_set(e, ERR_UNAUTHORIZED, "bearer token", "audience is not '%s'", audience);
-    if (!json_int(json_member(claims, "exp"), ret_exp))
-        return refuse(e, "has no exp");
-    if (now > *ret_exp + SKEW)
-        return refuse(e, "has expired");
-    if (json_int(json_member(claims, "nbf"), &nbf) && now + SKEW < nbf)
-        return refuse(e, "is not valid yet");
-    return true;
+    return check_times(claims, now, ret_exp, e);
 }
 
-static void read_principal(const struct front *f, const struct json *claims, struct principal *ret)
+static void read_principal(const struct front *f, const struct json *claims, bool local, struct principal *ret)
 {
-    const struct json *list = json_member(claims, f->config.value[CONFIG_auth_roles_claim]);
+    const struct json *list = json_member(claims, local ? "roles" : f->config.value[CONFIG_auth_roles_claim]);
+    const struct front *map = local ? NULL : f;
 
     copy_text(ret->id, sizeof(ret->id), json_member(claims, "oid"));
     if (ret->id[0] == 0)
@@ -133,10 +172,10 @@ static void read_principal(const struct front *f, const struct json *claims, str
     copy_text(ret->name, sizeof(ret->name), json_member(claims, "upn"));
     copy_text(ret->app, sizeof(ret->app), json_member(claims, "appid"));
     if (json_is(list, JSON_STRING))
-        add_grant(f, list->text, ret);
+        add_grant(map, list->text, ret);
     for (const struct json *j = json_is(list, JSON_ARRAY) ? list->child : NULL; j != NULL; j = j->next)
         if (j->type == JSON_STRING)
-            add_grant(f, j->text, ret);
+            add_grant(map, j->text, ret);
 }
 
 struct known_token {
@@ -145,49 +184,56 @@ struct known_token {
     struct principal principal;
 };
 
-static bool validate(struct front *f, struct bytes text, bool control, struct arena *a, struct known_token *ret, struct err *e)
+/* Whatever is wrong with a token is 401; that we ran out of memory is not the token's fault. */
+static bool unauthorized(struct err *e)
 {
+    if (e->code != ERR_NO_MEMORY)
+        e->code = ERR_UNAUTHORIZED;
+    return false;
+}
+
+static bool validate(struct request *rq, struct bytes text, bool control, struct known_token *ret, struct err *e)
+{
+    struct front *f = rq->front;
+    struct arena *a = &rq->a;
     struct jws j;
     const struct json *claims;
     struct bytes typ = { NULL, 0 };
     const struct jwk *key;
 
-    if (!jws_parse(text, JWS_STRICT, ERR_UNAUTHORIZED, "bearer token", a, &j, e)) {
-        e->code = ERR_UNAUTHORIZED;
-        return false;
-    }
+    if (text.n > MAX_TOKEN)
+        return err_set(e, ERR_UNAUTHORIZED, "bearer token", "has %zu bytes, at most %d are read", text.n, MAX_TOKEN);
+    if (!jws_parse(text, JWS_STRICT, ERR_UNAUTHORIZED, "bearer token", a, &j, e))
+        return unauthorized(e);
     (void)json_string(json_member(j.header, "typ"), &typ);
     ret->local = bytes_is(typ, LOCAL_TYPE);
-    key = jwks_find(ret->local ? &f->local_keys : &f->issuer_keys, j.kid);
-    if (key == NULL)
-        return err_set(e, ERR_UNAUTHORIZED, "bearer token", "its key '%.*s' is not one of the issuer's", (int)(j.kid.n > 60 ? 60 : j.kid.n),
-                       (const char *)j.kid.p);
-    if (!jws_verify(&j, key, JWS_STRICT, ERR_UNAUTHORIZED, "bearer token", e)
-        || !json_parse(j.payload, 16, "bearer token", a, &claims, e)) {
-        e->code = ERR_UNAUTHORIZED;
+    if (!json_parse(j.payload, 16, "bearer token", a, &claims, e))
+        return unauthorized(e);
+    key = find_key(rq, &j, claims, ret->local, e);
+    if (key == NULL || !jws_verify(&j, key, JWS_STRICT, ERR_UNAUTHORIZED, "bearer token", e))
         return false;
-    }
     if (!check_claims(f, claims, ret->local, control, front_now(f), &ret->exp, e))
         return false;
-    read_principal(f, claims, &ret->principal);
+    read_principal(f, claims, ret->local, &ret->principal);
     return ret->principal.id[0] != 0 || refuse(e, "names no principal (oid or sub)");
 }
 
 /* A token that was validated once is known by its digest until it expires. Audiences differ by plane. */
-static bool known_or_valid(struct front *f, struct bytes text, bool control, struct arena *a, struct principal *ret, struct err *e)
+static bool known_or_valid(struct request *rq, struct bytes text, bool control, struct principal *ret, struct err *e)
 {
+    struct front *f = rq->front;
     static const char data_tag, control_tag;
     struct digest key = sha256(text);
     struct known_token *t = memo_find(f->tokens, control ? &control_tag : &data_tag, key.p);
 
-    if (t != NULL && front_now(f) <= t->exp + SKEW) {
+    if (t != NULL && front_now(f) - SKEW <= t->exp) {
         *ret = t->principal;
         return true;
     }
     t = calloc(1, sizeof(*t));
     if (t == NULL)
         return err_memory(e, "bearer token");
-    if (!validate(f, text, control, a, t, e)) {
+    if (!validate(rq, text, control, t, e)) {
         free(t);
         return false;
     }
@@ -200,11 +246,11 @@ static bool identify(struct request *rq, bool control, struct err *e)
 {
     const char *header = request_header(rq, "Authorization"), *dev = rq->front->config.value[CONFIG_dev_bearer];
     struct bytes token;
-    char name[80];
 
-    if (header == NULL && http_client_name(rq, name, sizeof(name))) {
-        snprintf(rq->principal.id, sizeof(rq->principal.id), "%s", name);
-        add_grant(rq->front, LIT("Owner"), &rq->principal);
+    if (header == NULL && http_client_shown(rq)) {
+        if (!http_client_name(rq, rq->principal.id, sizeof(rq->principal.id), e))
+            return false;
+        add_grant(NULL, LIT("Owner"), &rq->principal);
         return true;
     }
     if (header == NULL || strncasecmp(header, "Bearer ", 7) != 0)
@@ -214,10 +260,10 @@ static bool identify(struct request *rq, bool control, struct err *e)
         token = bytes_part(token, 1, token.n);
     if (rq->front->config.dev && dev[0] != 0 && secret_equal(token, bytes_str(dev))) {
         snprintf(rq->principal.id, sizeof(rq->principal.id), "developer");
-        add_grant(rq->front, LIT("Owner"), &rq->principal);
+        add_grant(NULL, LIT("Owner"), &rq->principal);
         return true;
     }
-    return known_or_valid(rq->front, token, control, &rq->a, &rq->principal, e);
+    return known_or_valid(rq, token, control, &rq->principal, e);
 }
 
 /* A scope covers a provider of that name, or all resources below a path. */
@@ -234,6 +280,16 @@ static bool permitted(const struct principal *p, unsigned permission, const char
         if ((p->grants[i].permissions & permission) != 0 && covers(p->grants[i].scope, scope))
             return true;
     return false;
+}
+
+void auth_refuse(struct request *rq, bool control, const struct err *e)
+{
+    const struct config *c = &rq->front->config;
+
+    if (err_http(e->code) == 401)
+        rq->authenticate = arena_printf(&rq->a, "Bearer authorization_uri=\"%s\", resource=\"%s\"", issuer_first(rq),
+                                        c->value[control ? CONFIG_auth_control_audience : CONFIG_auth_audience]);
+    reply_error(rq, e);
 }
 
 bool auth_check(struct request *rq, enum permission p, const char *scope)
@@ -253,9 +309,8 @@ bool auth_check(struct request *rq, enum permission p, const char *scope)
     }
     if (ok)
         return true;
-    rq->authenticate = arena_printf(&rq->a, "Bearer authorization_uri=\"%s\", resource=\"%s\"", rq->front->config.value[CONFIG_auth_issuer],
-                                    rq->front->config.value[control ? CONFIG_auth_control_audience : CONFIG_auth_audience]);
-    reply_error(rq, &e);
+    if (!rq->awaits_keys)
+        auth_refuse(rq, control, &e);
     return false;
 }
 
@@ -268,6 +323,12 @@ static bool read_keys(struct front *f, struct bytes text, const char *what, stru
     return json_parse(text, JSON_DEPTH, what, &f->auth_arena, &j, e) && jwks_read(j, what, &f->auth_arena, ret, e);
 }
 
+void auth_forget_tokens(struct front *f)
+{
+    memo_free(f->tokens);
+    f->tokens = memo_new(4096); /* NULL finds nothing and keeps nothing */
+}
+
 bool auth_open(struct front *f, struct err *e)
 {
     const char *path = f->config.value[CONFIG_auth_jwks];
@@ -277,6 +338,8 @@ bool auth_open(struct front *f, struct err *e)
 
     arena_init(&f->auth_arena, 8 << 20);
     f->tokens = memo_new(4096);
+    if (path[0] != 0 && f->config.value[CONFIG_auth_issuer][0] == 0)
+        return err_set(e, ERR_USAGE, "configuration", "'auth.jwks' is '%s' but 'auth.issuer' is empty: whose keys they are must be said", path);
     frame = wire_begin(&f->auth_arena, MSG_CERTS, core_next_id(f));
     wire_put(&frame, TAG_ISSUER, LIT(LOCAL_ISSUER));
     if (f->tokens == NULL || !corelink_ask_now(f, wire_end(&frame), &f->auth_arena, &answer, e))

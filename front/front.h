@@ -82,6 +82,8 @@ struct request {
     const char *content_type; /* NULL: JSON */
     const char *extra_name, *extra_value; /* one more header, or NULL */
     bool suspended;
+    bool keys_awaited; /* auth_check() has waited for the issuer's keys: it does so once */
+    bool awaits_keys;  /* ... and does so now; issuer.c routes the request again */
     /* while the core works on it */
     uint64_t core_id, asked_us;
     uint32_t route;         /* not 0: requests with the same number go to the same worker, while it lives */
@@ -174,11 +176,17 @@ bool tenant_put(struct request *rq, const char *type, struct out *frame, struct 
 /* -- auth.c -- */
 
 bool auth_open(struct front *f, struct err *e) CHECKED; /* after the links to the core are open */
-/* Whether the caller has the permission (for this provider); replies 401 as recorded where not. `scope` is the
+void auth_forget_tokens(struct front *f); /* other keys: what was validated before is validated anew */
+/* Whether the caller has the permission (for this provider); replies 401 as recorded where not. May suspend the
+ * request until the issuer's keys are there and route it again: call it before anything is changed. `scope` is the
  * provider's name or a resource path, NULL: any valid caller will do. */
 bool auth_check(struct request *rq, enum permission p, const char *scope) CHECKED;
-/* Subject of the client certificate that the TLS layer has verified; false: none was shown. */
-bool http_client_name(const struct request *rq, char *to, size_t size);
+/* Replies with the error; a 401 says where tokens come from. */
+void auth_refuse(struct request *rq, bool control, const struct err *e);
+/* Whether the client showed a certificate, and there are CAs to hold it against (tls.client_ca). */
+bool http_client_shown(const struct request *rq);
+/* Common name of the certificate, if it is a client's and verifies; ERR_UNAUTHORIZED else. */
+bool http_client_name(const struct request *rq, char *to, size_t size, struct err *e) CHECKED;
 /* Address of the peer as text; owned by the request. */
 const char *http_client_address(struct request *rq);
 
@@ -213,7 +221,8 @@ struct front {
     struct http *http;
     struct store *store;
     struct jwks local_keys;       /* of the core's own issuer of operators' tokens */
-    struct jwks issuer_keys;      /* of the configured issuer */
+    struct jwks issuer_keys;      /* of auth.jwks */
+    struct issuer_link *issuers;  /* whose keys are asked for */
     struct arena auth_arena;
     struct memo *tokens;          /* validated bearer tokens */
     const char *provider_prefix, *provider_suffix; /* what stands around the name in a provider's host */
@@ -258,6 +267,19 @@ int collateral_link_timeout_ms(const struct front *f, uint64_t now_us);
 bool front_load_collateral(struct front *f, struct err *e) CHECKED;
 /* Puts what the evidence needs into the parcel. */
 void front_attach_collateral(const struct front *f, const struct needs *n, struct out *frame);
+
+/* -- issuer.c: keys of the issuers (auth.issuer) that the collateral process fetches -- */
+
+bool issuer_open(struct front *f, struct err *e) CHECKED;
+/* The key of this issuer with this kid, as of now. NULL: with rq->awaits_keys set the request is suspended and will
+ * be routed again; else ERR_UNAUTHORIZED (no such issuer, no such key) or ERR_UNAVAILABLE (cannot decide). */
+const struct jwk *issuer_key(struct request *rq, struct bytes issuer, struct bytes kid, struct err *e) CHECKED;
+/* The first configured issuer: where tokens come from. */
+const char *issuer_first(struct request *rq);
+struct pollfd issuer_link_poll(const struct front *f);
+void issuer_link_serve(struct front *f, const struct pollfd *p);
+void issuer_link_expire(struct front *f, uint64_t now_us);
+int issuer_link_timeout_ms(const struct front *f, uint64_t now_us);
 
 /* -- http.c -- */
 

@@ -155,25 +155,58 @@ const char *http_client_address(struct request *rq)
     return arena_str(&rq->a, bytes_str(text));
 }
 
-/* Only what verified against tls.client_ca counts. */
-bool http_client_name(const struct request *rq, char *to, size_t size)
+static gnutls_session_t tls_session(const struct request *rq)
 {
     const union MHD_ConnectionInfo *i = MHD_get_connection_info(rq->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+    return i == NULL ? NULL : i->tls_session;
+}
+
+bool http_client_shown(const struct request *rq)
+{
+    gnutls_session_t session = tls_session(rq);
+    unsigned n = 0;
+
+    return session != NULL && rq->front->config.value[CONFIG_tls_client_ca][0] != 0 && gnutls_certificate_get_peers(session, &n) != NULL && n > 0;
+}
+
+/* The chain, the dates, and that it is for clients (RFC 5280 section 4.2.1.12): a server's certificate of the
+ * same CA is no operator's. */
+static bool verify_client(gnutls_session_t session, struct err *e)
+{
+    gnutls_typed_vdata_st purpose = { .type = GNUTLS_DT_KEY_PURPOSE_OID, .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT };
+    gnutls_datum_t text = { .data = NULL };
+    unsigned status = 1;
+    int rc = gnutls_certificate_verify_peers(session, &purpose, 1, &status);
+
+    if (rc == 0 && status == 0)
+        return true;
+    if (rc == 0)
+        rc = gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0);
+    (void)err_set(e, ERR_UNAUTHORIZED, "client certificate", "does not verify against tls.client_ca: %s",
+                  rc < 0 || text.data == NULL ? gnutls_strerror(rc) : (const char *)text.data);
+    gnutls_free(text.data);
+    return false;
+}
+
+bool http_client_name(const struct request *rq, char *to, size_t size, struct err *e)
+{
+    gnutls_session_t session = tls_session(rq);
     const gnutls_datum_t *list;
     gnutls_x509_crt_t crt;
-    unsigned n, status = 1;
-    bool ok = false;
+    unsigned n;
+    int rc;
 
-    if (i == NULL || rq->front->config.value[CONFIG_tls_client_ca][0] == 0 || gnutls_certificate_verify_peers2(i->tls_session, &status) != 0
-        || status != 0)
+    if (!verify_client(session, e))
         return false;
-    list = gnutls_certificate_get_peers(i->tls_session, &n);
+    list = gnutls_certificate_get_peers(session, &n);
     if (list == NULL || n == 0 || gnutls_x509_crt_init(&crt) != 0)
-        return false;
-    if (gnutls_x509_crt_import(crt, list, GNUTLS_X509_FMT_DER) == 0)
-        ok = gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, to, &size) == 0;
+        return err_memory(e, "client certificate");
+    rc = gnutls_x509_crt_import(crt, list, GNUTLS_X509_FMT_DER);
+    if (rc == 0)
+        rc = gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0, to, &size);
     gnutls_x509_crt_deinit(crt);
-    return ok;
+    return rc == 0 || err_set(e, ERR_UNAUTHORIZED, "client certificate", "has no common name of fewer than 80 bytes: %s", gnutls_strerror(rc));
 }
 
 static struct request *request_new(struct front *f, struct MHD_Connection *c, const char *url, const char *method)

@@ -166,7 +166,7 @@ static int sooner(int a, int b)
 
 static void loop(struct front *f, int signals)
 {
-    struct pollfd p[MAX_LINKS + 4];
+    struct pollfd p[MAX_LINKS + 5];
     uint64_t deadline = 0;
 
     while (!f->stopping || (f->in_flight > 0 && clock_monotonic_us() < deadline)) {
@@ -175,13 +175,15 @@ static void loop(struct front *f, int signals)
 
         wait = sooner(wait, audit_timeout_ms(f, clock_monotonic_us()));
         wait = sooner(wait, collateral_link_timeout_ms(f, clock_monotonic_us()));
+        wait = sooner(wait, issuer_link_timeout_ms(f, clock_monotonic_us()));
         p[n + 2] = (struct pollfd){ .fd = metrics_descriptor(f), .events = POLLIN };
         p[n + 3] = collateral_link_poll(f);
+        p[n + 4] = issuer_link_poll(f);
         p[0] = (struct pollfd){ .fd = http_descriptor(f->http), .events = POLLIN };
         p[1] = (struct pollfd){ .fd = signals, .events = POLLIN };
         if (f->stopping)
             wait = sooner(wait, 100);
-        if (poll(p, n + 4, wait) < 0 && errno != EINTR)
+        if (poll(p, n + 5, wait) < 0 && errno != EINTR)
             break;
         if (p[1].revents != 0)
             on_signal(f, signals, &deadline);
@@ -189,6 +191,8 @@ static void loop(struct front *f, int signals)
         corelink_expire(f, clock_monotonic_us());
         collateral_link_serve(f, &p[n + 3]);
         collateral_link_expire(f, clock_monotonic_us());
+        issuer_link_serve(f, &p[n + 4]);
+        issuer_link_expire(f, clock_monotonic_us());
         http_run(f->http);
         metrics_run(f);
         if (audit_timeout_ms(f, clock_monotonic_us()) == 0)
@@ -229,7 +233,7 @@ int main(int argc, char **argv)
         || !file_read(arena_printf(&f.own, "/proc/self/fd/%d", atoi(argv[1])), 1 << 20, &f.own, &text, &e)
         || !config_parse(text, &f.own, &f.config, &e) || !read_settings(&f, &e) || !front_load_collateral(&f, &e) || !collateral_link_open(&f, &e)
         || !store_open(arena_printf(&f.own, "%s/store.db", f.config.value[CONFIG_service_state]), &f.store, &e) || !corelink_open(&f, &e)
-        || !auth_open(&f, &e) || !metrics_open(&f, atoi(argv[3]), atoi(argv[4]), (size_t)atoi(argv[5]), f.link_count, &e) || !http_open(&f, atoi(argv[2]), &f.http, &e) || !close_walls(&f, &e)) {
+        || !issuer_open(&f, &e) || !auth_open(&f, &e) || !metrics_open(&f, atoi(argv[3]), atoi(argv[4]), (size_t)atoi(argv[5]), f.link_count, &e) || !http_open(&f, atoi(argv[2]), &f.http, &e) || !close_walls(&f, &e)) {
         log_error("front", &e);
         return 1;
     }

@@ -45,7 +45,7 @@ static bool may(struct request *rq, enum permission p)
     if (p == MAY_READ_DATA)
         return true;
     (void)err_set(&e, ERR_UNAUTHORIZED, "provider", "a shared provider cannot be changed; create one of your own");
-    reply_error(rq, &e);
+    auth_refuse(rq, false, &e);
     return false;
 }
 
@@ -335,6 +335,8 @@ void handle_baselines(struct request *rq)
 
 /* -- audit records of a tenant -- */
 
+/* The records of the shared provider are for who may read everywhere: no provider has a name that begins with a
+ * slash, so no role for a single one covers them. */
 void handle_audit(struct request *rq)
 {
     const char *after = request_query(rq, "after"), *limit = request_query(rq, "limit");
@@ -345,7 +347,7 @@ void handle_audit(struct request *rq)
     struct err e = { .code = ERR_NONE };
     size_t n;
 
-    if (!auth_check(rq, MAY_READ_DATA, rq->tenant.shared ? "shared" : rq->tenant.row.name))
+    if (!auth_check(rq, MAY_READ_DATA, rq->tenant.shared ? "/shared" : rq->tenant.row.name))
         return;
     audit_flush(rq->front);
     if (!store_audit_list(rq->front->store, rq->tenant.shared ? "" : rq->tenant.row.name, after == NULL ? 0 : strtoll(after, NULL, 10),

@@ -152,7 +152,7 @@ void jwk_done(struct jwk *k)
     k->key = NULL;
 }
 
-bool jwk_read(const struct json *j, const char *what, struct arena *a, struct jwk *ret, struct err *e)
+static bool read_jwk(const struct json *j, bool certificates, const char *what, struct arena *a, struct jwk *ret, struct err *e)
 {
     struct jwk k = { 0 };
 
@@ -165,12 +165,24 @@ bool jwk_read(const struct json *j, const char *what, struct arena *a, struct jw
     (void)json_string(json_member(j, "use"), &k.use);
     (void)json_string(json_member(j, "alg"), &k.alg);
     k.key_ops = json_member(j, "key_ops");
-    if (!read_plain(j, what, a, &k.key, e) || !read_chain(j, what, a, &k, e)) {
+    if (!read_plain(j, what, a, &k.key, e) || (certificates && !read_chain(j, what, a, &k, e))) {
         jwk_done(&k);
         return false;
     }
+    if (k.key == NULL)
+        return err_set(e, ERR_BAD_REQUEST, what, "the JWK has no key in the clear");
     *ret = k;
     return true;
+}
+
+bool jwk_read(const struct json *j, const char *what, struct arena *a, struct jwk *ret, struct err *e)
+{
+    return read_jwk(j, true, what, a, ret, e);
+}
+
+bool jwk_read_plain(const struct json *j, const char *what, struct arena *a, struct jwk *ret, struct err *e)
+{
+    return read_jwk(j, false, what, a, ret, e);
 }
 
 void jwks_done(struct jwks *s)

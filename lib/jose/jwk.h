@@ -22,6 +22,8 @@ struct jwk {
  * or with the fingerprint of CVE-2017-15361 (ROCA), points off the curve, coordinates of another length than
  * the field's. */
 bool jwk_read(const struct json *j, const char *what, struct arena *a, struct jwk *ret, struct err *e) CHECKED;
+/* The key in the clear alone: x5c is not looked at, and does not stand in for it. */
+bool jwk_read_plain(const struct json *j, const char *what, struct arena *a, struct jwk *ret, struct err *e) CHECKED;
 void jwk_done(struct jwk *k);
 #define AUTO_JWK __attribute__((cleanup(jwk_done))) struct jwk
 

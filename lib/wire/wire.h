@@ -30,6 +30,7 @@ enum wire_message {
     MSG_COLLATERAL_STATUS, /* to the collateral process -> BODY: JSON about sources and items */
     MSG_PROBE,        /* tests only, where the core was built and started for them */
     MSG_ANSWER,
+    MSG_ISSUER_KEYS,  /* to the collateral process: ISSUER, WAIT, KID? -> BODY: key set, EXPIRES, RETRY, and perhaps an error */
     MSG_COUNT,
 };
 
@@ -77,6 +78,7 @@ enum wire_tag {
     TAG_SETTINGS,        /* u32: bits of enum setting, that of the evidence room */
     TAG_EXPIRES,         /* i64: seconds since 1970; of the collateral that follows */
     TAG_RETRY,           /* u32: seconds after which asking again may help */
+    TAG_KID,             /* text: the set should have this key */
     TAG_COUNT,
 };
 

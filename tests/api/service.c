@@ -191,6 +191,8 @@ struct answer service_call_host(struct service *s, const char *host, const char 
     curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(c, CURLOPT_CAINFO, s->ca);
+    curl_easy_setopt(c, CURLOPT_SSLCERT, s->client_cert);
+    curl_easy_setopt(c, CURLOPT_SSLKEY, s->client_key);
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, list);
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, collect);
     curl_easy_setopt(c, CURLOPT_WRITEDATA, &content);

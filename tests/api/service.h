@@ -16,6 +16,7 @@ struct service {
     char ca[96];
     int port;
     const char *const *arguments;
+    const char *client_cert, *client_key; /* PEM files that calls show; NULL: none */
 };
 
 /* `config` is INI text without service.listen and service.state; waits until the service says that it is ready. */
