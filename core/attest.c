@@ -395,6 +395,9 @@ bool core_attest(struct core *c, const struct wire_fields *f, int64_t now, struc
         wire_put(answer, TAG_BODY, token);
     else
         put_details(&x, answer);
+    /* the policy picks the set, and only the core reads policies: the front learns here what to get */
+    if (!ok && e->code == ERR_COLLATERAL_MISSING && x.settings.tcb_eval_number != wire_u32(f, TAG_EVAL_NUMBER, 0))
+        wire_put_u32(answer, TAG_EVAL_NUMBER, (uint32_t)x.settings.tcb_eval_number);
     policy_free(x.compiled_draft);
     return ok;
 }

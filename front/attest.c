@@ -20,20 +20,44 @@ struct attest_call {
     const struct evidence_kind *kind;
     struct api_attest body;
     struct needs needs;
+    bool again; /* the core has named the set that the policy picks */
 };
 
-/* That collateral is over is half of the story: the other half is why there is no newer one. */
-static bool replied_expired(struct request *rq, const struct wire_fields *f)
+/* What the core misses, or finds to be over, is half of the story: the other half is why it could not be had. */
+static bool replied_sources(struct request *rq, const struct wire_fields *f)
 {
     const struct attest_call *call = rq->call;
     struct err e, whole = { .code = ERR_NONE };
     const char *why = collateral_errors(rq, &call->needs);
 
-    if (!wire_error(f, &e) || (e.code != ERR_COLLATERAL_EXPIRED && e.code != ERR_CRL_EXPIRED) || why[0] == 0)
+    if (!wire_error(f, &e) || (e.code != ERR_COLLATERAL_EXPIRED && e.code != ERR_CRL_EXPIRED && e.code != ERR_COLLATERAL_MISSING) || why[0] == 0)
         return false;
-    (void)err_set(&whole, e.code, e.what, "%s%s", e.why, why);
+    (void)err_set(&whole, e.code, e.what, "%s; %s: %s", e.why, e.code == ERR_COLLATERAL_MISSING ? "sources" : "no newer one could be had", why);
     rq->retry_after = 30;
     reply_error(rq, &whole);
+    return true;
+}
+
+static bool find_needs(struct request *rq, const struct evidence_kind *kind, const struct api_attest *body, const struct settings *s,
+                       struct needs *ret, struct err *e);
+static void send_parcel(struct request *rq);
+
+/* The provider's policy picks a TCB evaluation set by its number (x-ms-sgx-tcbidentifier), which the core has told: its
+ * items are got, and the parcel goes out once more. */
+static bool asked_for_set(struct request *rq, const struct wire_fields *f)
+{
+    struct attest_call *call = rq->call;
+    struct settings s = rq->front->settings;
+    struct err e;
+
+    s.tcb_eval_number = wire_u32(f, TAG_EVAL_NUMBER, 0);
+    if (call->again || s.tcb_eval_number == 0 || !wire_error(f, &e))
+        return false;
+    e = (struct err){ .code = ERR_NONE };
+    call->again = true;
+    if (!find_needs(rq, call->kind, &call->body, &s, &call->needs, &e))
+        return false;
+    collateral_await(rq, &call->needs, COLLATERAL_VERIFY, send_parcel);
     return true;
 }
 
@@ -42,9 +66,11 @@ static void on_answer(struct request *rq, const struct wire_fields *f)
     struct bytes token;
     struct err e = { .code = ERR_NONE };
 
+    if (asked_for_set(rq, f))
+        return;
     if (wire_find(f, TAG_POLICY_HASH, &rq->policy_hash))
         rq->policy_hash = arena_copy(&rq->a, rq->policy_hash);
-    if (replied_expired(rq, f) || core_replied_error(rq, f))
+    if (replied_sources(rq, f) || core_replied_error(rq, f))
         return;
     if (!wire_find(f, TAG_BODY, &token)) {
         (void)err_set(&e, ERR_INTERNAL, "core", "answer has no token");
@@ -88,8 +114,8 @@ static uint32_t challenge_route(const struct tpm_request *t)
 }
 
 /* Which collateral: asked of the kind itself, which reads the evidence once more in the core. */
-static bool find_needs(struct request *rq, const struct evidence_kind *kind, const struct api_attest *body, struct needs *ret,
-                       struct err *e)
+static bool find_needs(struct request *rq, const struct evidence_kind *kind, const struct api_attest *body, const struct settings *s,
+                       struct needs *ret, struct err *e)
 {
     struct evidence_input in = { .evidence = body->evidence };
     void *ev;
@@ -103,7 +129,7 @@ static bool find_needs(struct request *rq, const struct evidence_kind *kind, con
         return false;
     if (kind == &evidence_tpm)
         rq->route = challenge_route(ev);
-    return kind->needs(ev, &rq->front->settings, ret, e);
+    return kind->needs(ev, s, ret, e);
 }
 
 /* The parcel: all that the core needs. */
@@ -159,7 +185,7 @@ void handle_attest(struct request *rq)
     rq->operation = arena_printf(&rq->a, "Attest%s", kind->name);
     call->kind = kind;
     rq->call = call;
-    if (!api_attest_parse(rq->body, kind->member, &limits, &rq->a, &call->body, &e) || !find_needs(rq, kind, &call->body, &call->needs, &e)) {
+    if (!api_attest_parse(rq->body, kind->member, &limits, &rq->a, &call->body, &e) || !find_needs(rq, kind, &call->body, &rq->front->settings, &call->needs, &e)) {
         reply_error(rq, &e);
         return;
     }

@@ -231,14 +231,14 @@ struct front {
 /* -- collateral.c -- */
 
 /* Calls `then` when what the evidence needs is there; replies 503 where it cannot be had in time. `needs` lives
- * as long as the request. For the mirror `then` is called in any case, and the folder does not count. */
+ * as long as the request, and may grow. For the mirror `then` is called in any case, and the folder does not count. */
 enum collateral_use {
     COLLATERAL_VERIFY,
     COLLATERAL_MIRROR,        /* only what is in the cache */
     COLLATERAL_MIRROR_FETCH,
 };
-void collateral_await(struct request *rq, const struct needs *needs, enum collateral_use use, void (*then)(struct request *rq));
-/* Why what is over could not be had anew, as the end of a sentence; "" where nothing failed. */
+void collateral_await(struct request *rq, struct needs *needs, enum collateral_use use, void (*then)(struct request *rq));
+/* Why something could not be had, or had anew; "" where nothing failed. */
 const char *collateral_errors(struct request *rq, const struct needs *n);
 /* What the collateral process says about its sources and items (JSON; empty: nothing yet), as of the call before
  * this one: it asks for the next. */

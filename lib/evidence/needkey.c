@@ -42,7 +42,10 @@ struct query {
     struct need_key *k;
     unsigned seen; /* a bit for each name: none may stand twice */
 };
-enum { SEEN_FMSPC = 1, SEEN_CA = 2, SEEN_EVAL = 4, SEEN_SPL = 8 };
+#define SEEN_FMSPC 1u
+#define SEEN_CA 2u
+#define SEEN_EVAL 4u
+#define SEEN_SPL 8u /* and the four bits above it */
 
 static bool once(struct query *q, unsigned bit)
 {
