@@ -1,7 +1,7 @@
 /* tpm_test.c: /attest/Tpm over HTTPS by a software TPM that is started here: what a machine gets that tells the
  * truth, and what those get that do not. */
 #include "machine.h"
-#include "service.h"
+#include "tpm_client.h"
 
 #include "codec/b64.h"
 #include "codec/hex.h"
@@ -13,9 +13,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#define ARM "/subscriptions/s/resourceGroups/g/providers/Microsoft.Attestation/attestationProviders"
 #define LOG "tpm/qemu/shim-grub-sb/binary_bios_measurements"
-#define NONE ((struct bytes){ NULL, 0 })
 
 /* The first needs a bearer and shows the certificate; the second asks nobody and shows its thumbprint. */
 #define WITH_BEARER "contoso-tpm"
@@ -30,42 +28,7 @@
                "\"Events[?EventTypeString=='EV_IPL' && PcrIndex==`8`] | length(@)\"));\n" \
                "c:[type==\"site\", issuer==\"CustomClaim\"] => issue(type=\"toldSite\", value=c.value);\n"
 
-static struct service the;
 static struct machine machine;
-static const char *const as_owner[] = { "Authorization: Bearer dev", "Content-Type: application/json", NULL };
-static const char *const as_nobody[] = { "Content-Type: application/json", NULL };
-
-static void expect_status(const struct answer *got, long status)
-{
-    if (got->status != status)
-        fail_msg("HTTP %ld, expected %ld: %s", got->status, status, got->body.p == NULL ? "" : (const char *)got->body.p);
-}
-
-static void expect_refused(const struct answer *got, const char *code, const char *part)
-{
-    expect_status(got, 400);
-    assert_string_equal(answer_code(&the, got), code);
-    if (strstr(answer_message(&the, got), part) == NULL)
-        fail_msg("'%s' does not say '%s'", answer_message(&the, got), part);
-}
-
-static struct answer data(const char *tenant, const char *method, const char *path, const char *const *who, struct bytes body)
-{
-    return service_call_host(&the, arena_printf(&the.a, "%s.localhost", tenant), method,
-                             arena_printf(&the.a, "%s?api-version=2022-08-01", path), who, body);
-}
-
-static void make_provider(const char *name, const char *properties, const char *policy)
-{
-    struct answer got = service_call(&the, "PUT", arena_printf(&the.a, ARM "/%s?api-version=2021-06-01", name), as_owner,
-                                     bytes_str(arena_printf(&the.a, "{\"location\":\"Local\",\"properties\":%s}", properties)));
-
-    expect_status(&got, 201);
-    if (policy == NULL)
-        return;
-    got = data(name, "PUT", "/policies/Tpm", as_owner, bytes_str(policy));
-    expect_status(&got, 200);
-}
 
 static void make_providers(void)
 {
@@ -76,70 +39,7 @@ static void make_providers(void)
     make_provider(NO_POLICY, "{}", NULL);
 }
 
-/* -- the two messages -- */
-
-static struct answer send_doc(const char *tenant, const char *const *who, struct bytes doc)
-{
-    struct jobj o = jobj_open(&the.a);
-
-    jobj_b64url(&o, "data", doc);
-    return data(tenant, "POST", "/attest/Tpm", who, jobj_print(&o, false));
-}
-
-static struct answer send_jws(const char *tenant, const char *const *who, struct bytes jws)
-{
-    struct jobj payload = jobj_open(&the.a), doc = jobj_open(&the.a);
-
-    jobj_str(&payload, "request", jws);
-    jobj_json(&doc, "payload", jobj_print(&payload, false));
-    return send_doc(tenant, who, jobj_print(&doc, false));
-}
-
-static struct bytes text_of(const struct json *j, const char *name)
-{
-    struct bytes b = NONE;
-
-    if (!json_string(json_member(j, name), &b))
-        fail_msg("member %s is missing", name);
-    return b;
-}
-
-static struct bytes decoded(const struct json *j, const char *name)
-{
-    struct err e = { 0 };
-    struct bytes b;
-
-    assert_ok(b64_decode(text_of(j, name), B64_URL_STRICT, name, &the.a, &b, &e), &e);
-    return b;
-}
-
-static const struct json *parsed(struct bytes text)
-{
-    struct err e = { 0 };
-    const struct json *j;
-
-    assert_ok(json_parse(text, 64, "document", &the.a, &j, &e), &e);
-    return j;
-}
-
-static const struct json *payload_of(const struct json *body)
-{
-    return json_member(parsed(decoded(body, "data")), "payload");
-}
-
-struct asked {
-    struct bytes challenge, context;
-};
-
-static struct asked ask(const char *tenant, const char *const *who)
-{
-    struct answer got = send_doc(tenant, who, LIT("{\"payload\":{\"type\":\"aikcert\"}}"));
-    const struct json *payload;
-
-    expect_status(&got, 200);
-    payload = payload_of(got.json);
-    return (struct asked){ .challenge = decoded(payload, "challenge"), .context = text_of(payload, "service_context") };
-}
+/* -- requests of this machine -- */
 
 static struct bytes make_request_of(const char *log_path, const struct asked *q)
 {
@@ -162,12 +62,6 @@ static struct bytes make_request(const struct asked *q)
     return make_request_of(machine_file(&machine, "log", test_vector(&the.a, LOG)), q);
 }
 
-static struct bytes report_of(const struct answer *got)
-{
-    expect_status(got, 200);
-    return text_of(payload_of(got->json), "report");
-}
-
 /* -- what a report says -- */
 
 static int64_t number_of(const struct json *j, const char *name)
@@ -182,7 +76,7 @@ static int64_t number_of(const struct json *j, const char *name)
 /* The certificate of the provider's key set with the key id of the token. */
 static struct bytes certificate_of(const char *tenant, struct bytes kid)
 {
-    struct answer got = data(tenant, "GET", "/certs", as_nobody, NONE);
+    struct answer got = provider_call(tenant, "GET", "/certs", as_nobody, NONE);
     struct err e = { 0 };
     struct bytes der = NONE, text;
 
@@ -457,7 +351,7 @@ static const struct wrong {
 static void wrong_message(void **state)
 {
     const struct wrong *w = *state;
-    struct answer got = data(WITH_BEARER, "POST", "/attest/Tpm", as_owner, bytes_str(w->body));
+    struct answer got = provider_call(WITH_BEARER, "POST", "/attest/Tpm", as_owner, bytes_str(w->body));
 
     expect_status(&got, 400);
     if (strstr(answer_message(&the, &got), w->part) == NULL)
