@@ -106,6 +106,14 @@ static bool is_first_message(struct request *rq, struct bytes data)
     return tpm_message_parse(data, &rq->a, &kind, &jws, NULL) && kind == TPM_MESSAGE_AIKCERT;
 }
 
+/* Answers to one challenge meet in one worker, which remembers that it was answered. */
+static uint32_t challenge_route(const struct tpm_request *t)
+{
+    struct digest d = sha256(t->challenge);
+
+    return 1u + ((uint32_t)d.p[0] << 16 | (uint32_t)d.p[1] << 8 | d.p[2]);
+}
+
 /* Which collateral: asked of the kind itself, which reads the evidence once more in the core. */
 static bool find_needs(struct request *rq, const struct evidence_kind *kind, const struct api_attest *body, const struct settings *s,
                        void **ret_ev, struct needs *ret, struct err *e)
@@ -118,7 +126,11 @@ static bool find_needs(struct request *rq, const struct evidence_kind *kind, con
         return true;
     if (body->evidence.n > kind->max_size)
         return err_set(e, ERR_TOO_LARGE, kind->name, "evidence has %zu bytes, at most %zu are accepted", body->evidence.n, kind->max_size);
-    return kind->parse(&in, &rq->a, ret_ev, e) && kind->needs(*ret_ev, s, ret, e);
+    if (!kind->parse(&in, &rq->a, ret_ev, e))
+        return false;
+    if (kind == &evidence_tpm)
+        rq->route = challenge_route(*ret_ev);
+    return kind->needs(*ret_ev, s, ret, e);
 }
 
 /* The parcel: all that the core needs. */

@@ -84,6 +84,7 @@ struct request {
     bool suspended;
     /* while the core works on it */
     uint64_t core_id, asked_us;
+    uint32_t route;         /* not 0: requests with the same number go to the same worker, while it lives */
     struct bytes core_frame; /* kept until the answer is there, for another worker */
     bool core_handed_over;
     void *call;             /* of the handler, while it waits */

@@ -122,11 +122,19 @@ struct verify_env {
     struct memo *memo;     /* NULL: verify everything anew */
     struct checks *checks; /* NULL: do not record */
     struct arena *a;
+    /* NULL: all claims are made. Else a large one that goes to policies alone is left out where this says that
+     * the policy does not read it. */
+    bool (*reads)(const void *policy, struct bytes claim);
+    const void *policy;
 };
+static inline bool env_reads(const struct verify_env *env, const char *claim)
+{
+    return env->reads == NULL || env->reads(env->policy, bytes_str(claim));
+}
 
 struct evidence_kind {
     const char *name;  /* last step of the URL: "SgxEnclave" */
-    const char *token; /* x-ms-attestation-type: "sgx" */
+    const char *token; /* x-ms-attestation-type: "sgx"; see evidence_type() */
     const char *member; /* of the request: "quote" */
     size_t max_size;   /* larger evidence is refused unread */
     /* Bytes to struct; *ret lives in the arena and points into in->evidence. */
@@ -143,7 +151,11 @@ struct evidence_kind {
                    struct claims *ret, struct err *e);
     /* The platform status word of the specification, or NULL. After verify; also after a refusal. */
     const char *(*status)(const void *ev);
+    /* NULL: `token` names every evidence of the kind. Else what names this one; after parse. */
+    const char *(*type)(const void *ev);
 };
+/* Value of x-ms-attestation-type for evidence as parsed. */
+const char *evidence_type(const struct evidence_kind *kind, const void *ev);
 
 /* Case-insensitive, aliases included (VbsEnclave, Vbs, AzureVM, CVM); NULL: unknown. */
 const struct evidence_kind *evidence_kind_find(struct bytes name);

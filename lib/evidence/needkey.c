@@ -74,7 +74,7 @@ static bool take_parameter(struct query *q, struct bytes name, struct bytes valu
     }
     for (size_t i = 0; i < COUNT(spl_names); i++)
         if (bytes_is(name, spl_names[i])) {
-            if (!once(q, SEEN_SPL << i) || !small_number(value, 255, &v))
+            if (!once(q, (unsigned)SEEN_SPL << i) || !small_number(value, 255, &v))
                 return false;
             q->k->spl[i] = (uint8_t)v;
             q->k->has_fmc = q->k->has_fmc || i == 0;
