@@ -39,7 +39,7 @@ static bool replied_sources(struct request *rq, const struct wire_fields *f)
 }
 
 static bool find_needs(struct request *rq, const struct evidence_kind *kind, const struct api_attest *body, const struct settings *s,
-                       struct needs *ret, struct err *e);
+                       void **ret_ev, struct needs *ret, struct err *e);
 static void send_parcel(struct request *rq);
 
 /* The provider's policy picks a TCB evaluation set by its number (x-ms-sgx-tcbidentifier), which the core has told: its
@@ -49,13 +49,14 @@ static bool asked_for_set(struct request *rq, const struct wire_fields *f)
     struct attest_call *call = rq->call;
     struct settings s = rq->front->settings;
     struct err e;
+    void *ev;
 
     s.tcb_eval_number = wire_u32(f, TAG_EVAL_NUMBER, 0);
     if (call->again || s.tcb_eval_number == 0 || !wire_error(f, &e))
         return false;
     e = (struct err){ .code = ERR_NONE };
     call->again = true;
-    if (!find_needs(rq, call->kind, &call->body, &s, &call->needs, &e))
+    if (!find_needs(rq, call->kind, &call->body, &s, &ev, &call->needs, &e))
         return false;
     collateral_await(rq, &call->needs, COLLATERAL_VERIFY, send_parcel);
     return true;
@@ -115,21 +116,21 @@ static uint32_t challenge_route(const struct tpm_request *t)
 
 /* Which collateral: asked of the kind itself, which reads the evidence once more in the core. */
 static bool find_needs(struct request *rq, const struct evidence_kind *kind, const struct api_attest *body, const struct settings *s,
-                       struct needs *ret, struct err *e)
+                       void **ret_ev, struct needs *ret, struct err *e)
 {
     struct evidence_input in = { .evidence = body->evidence };
-    void *ev;
 
+    *ret_ev = NULL;
     *ret = needs_open(&rq->a);
     if (kind == &evidence_tpm && is_first_message(rq, body->evidence))
         return true;
     if (body->evidence.n > kind->max_size)
         return err_set(e, ERR_TOO_LARGE, kind->name, "evidence has %zu bytes, at most %zu are accepted", body->evidence.n, kind->max_size);
-    if (!kind->parse(&in, &rq->a, &ev, e))
+    if (!kind->parse(&in, &rq->a, ret_ev, e))
         return false;
     if (kind == &evidence_tpm)
-        rq->route = challenge_route(ev);
-    return kind->needs(ev, s, ret, e);
+        rq->route = challenge_route(*ret_ev);
+    return kind->needs(*ret_ev, s, ret, e);
 }
 
 /* The parcel: all that the core needs. */
@@ -165,6 +166,12 @@ static void send_parcel(struct request *rq)
     core_ask(rq, &frame, id, on_answer);
 }
 
+/* Evidence that no trusted root vouches for makes nobody ask a vendor: invented platforms would use up what real ones need. */
+static bool is_invented(const struct front *f, const struct evidence_kind *kind, const void *ev, const struct needs *n)
+{
+    return kind->genuine != NULL && ev != NULL && collateral_lacks(f, n) && !kind->genuine(ev, &f->trust, NULL);
+}
+
 void handle_attest(struct request *rq)
 {
     const char *type = rq->steps[0];
@@ -172,6 +179,7 @@ void handle_attest(struct request *rq)
     const struct api_limits limits = API_LIMITS_DEFAULT;
     struct attest_call *call = arena_new(&rq->a, struct attest_call);
     struct err e = { .code = ERR_NONE };
+    void *ev;
 
     if (kind == NULL || call == NULL) {
         (void)err_set(&e, kind == NULL ? ERR_BAD_REQUEST : ERR_NO_MEMORY, "attestation type", "'%.40s' is not known", type);
@@ -185,10 +193,13 @@ void handle_attest(struct request *rq)
     rq->operation = arena_printf(&rq->a, "Attest%s", kind->name);
     call->kind = kind;
     rq->call = call;
-    if (!api_attest_parse(rq->body, kind->member, &limits, &rq->a, &call->body, &e) || !find_needs(rq, kind, &call->body, &rq->front->settings, &call->needs, &e)) {
+    if (!api_attest_parse(rq->body, kind->member, &limits, &rq->a, &call->body, &e) || !find_needs(rq, kind, &call->body, &rq->front->settings, &ev, &call->needs, &e)) {
         reply_error(rq, &e);
         return;
     }
     note_digest(rq, call->body.evidence);
-    collateral_await(rq, &call->needs, COLLATERAL_VERIFY, send_parcel);
+    if (is_invented(rq->front, kind, ev, &call->needs))
+        send_parcel(rq); /* the core says what is wrong with it */
+    else
+        collateral_await(rq, &call->needs, COLLATERAL_VERIFY, send_parcel);
 }

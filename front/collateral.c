@@ -91,6 +91,34 @@ bool front_load_collateral(struct front *f, struct err *e)
     return true;
 }
 
+static bool load_trust(struct front *f, struct err *e)
+{
+    enum { MAX = 256 };
+    const char *folder = f->config.value[CONFIG_verify_trust], *const *names;
+    struct cert *list = arena_many(&f->own, MAX, struct cert);
+    size_t count, n = 0;
+
+    if (list == NULL)
+        return err_memory(e, "trust anchors");
+    if (folder[0] == 0)
+        return true;
+    if (!folder_list(folder, &f->own, &names, &count, e))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        struct bytes file;
+        struct cert *certs;
+        size_t k;
+
+        if (!file_read(arena_printf(&f->own, "%s/%s", folder, names[i]), 1 << 20, &f->own, &file, e)
+            || !certs_read(file, 16, names[i], &f->own, &certs, &k, e))
+            return false;
+        for (size_t m = 0; m < k && n < MAX; m++)
+            list[n++] = certs[m];
+    }
+    f->trust = (struct trust){ .anchors = list, .count = n };
+    return true;
+}
+
 static bool folder_has(const struct front *f, const struct need_key *k, int64_t now)
 {
     for (size_t i = 0; i < f->collateral.count; i++) {
@@ -181,7 +209,7 @@ bool collateral_link_open(struct front *f, struct err *e)
         return false;
     l->c.fd = -1;
     f->collateral_link = l;
-    return true;
+    return load_trust(f, e);
 }
 
 static void lost(struct collateral_link *l)
@@ -369,6 +397,19 @@ static void refuse_missing(struct request *rq, const struct entry *x, const char
                       need_key_text(&k, &rq->a), (long long)rq->front->collateral_link->wait_s);
     rq->retry_after = x != NULL && x->retry_us > now ? (unsigned)((x->retry_us - now) / SECOND_US + 1) : 5;
     reply_error(rq, &e);
+}
+
+bool collateral_lacks(const struct front *f, const struct needs *n)
+{
+    for (size_t i = 0; i < n->count; i++) {
+        const struct entry *x = entry_find(f->collateral_link, n->list[i].key);
+        struct need_key k;
+
+        if ((x == NULL || !entry_valid(f, x))
+            && (!need_key_parse(bytes_str(n->list[i].key), &k, NULL) || !folder_has(f, &k, front_now(f))))
+            return true;
+    }
+    return false;
 }
 
 /* The entry to wait for, or NULL. */

@@ -231,6 +231,7 @@ struct front {
     struct audit *audit;
     struct metrics *metrics;
     struct collateral_link *collateral_link;
+    struct trust trust;           /* development's anchors: who may ask vendors for collateral */
     int64_t clock_offset; /* --dev only: pretended minus real time */
     uint64_t last_id;
     size_t in_flight;
@@ -247,6 +248,8 @@ enum collateral_use {
     COLLATERAL_MIRROR_FETCH,
 };
 void collateral_await(struct request *rq, struct needs *needs, enum collateral_use use, void (*then)(struct request *rq));
+/* Whether something is not there and would have to be fetched. */
+bool collateral_lacks(const struct front *f, const struct needs *n);
 /* Why something could not be had, or had anew; "" where nothing failed. */
 const char *collateral_errors(struct request *rq, const struct needs *n);
 /* What the collateral process says about its sources and items (JSON; empty: nothing yet), as of the call before

@@ -141,6 +141,9 @@ struct evidence_kind {
     bool (*parse)(const struct evidence_input *in, struct arena *a, void **ret, struct err *e);
     /* Which collateral; pure, so that the front can ask before it sends the parcel. */
     bool (*needs)(const void *ev, const struct settings *s, struct needs *ret, struct err *e);
+    /* Whether the certificates in the evidence lead to a trusted root; NULL: evidence of this kind has none by nature.
+     * Looked at before a vendor is asked in its name: whoever invents a platform causes no request. */
+    bool (*genuine)(const void *ev, const struct trust *trust, struct err *e);
     bool (*verify)(void *ev, const struct verify_env *env, struct err *e);
     /* Whether runtime and init-time data are bound by the evidence. */
     bool (*bound)(void *ev, const struct evidence_input *in, const struct verify_env *env, struct err *e);

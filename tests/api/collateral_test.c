@@ -251,6 +251,26 @@ static void slow_source(void **state)
     vendor_release(the.first);
 }
 
+/* A platform that somebody made up, with certificates of his own: refused, and nobody is asked for it. */
+static void invented_platform(void **state)
+{
+    struct intel_pki *own = intel_pki_new();
+    struct pki_options o = the.o;
+    struct out body = out_open(&the.a);
+    struct answer got;
+
+    (void)state;
+    memset(o.fmspc, 0xee, sizeof(o.fmspc));
+    out_text(&body, "{\"quote\":\"");
+    b64url_print(&body, pki_quote(own, &o, &the.a));
+    out_text(&body, "\"}");
+    got = service_call(&the.service, "POST", ATTEST, NULL, out_view(&body));
+    assert_status(&got, 400);
+    assert_non_null(strstr(answer_message(&the.service, &got), "UNTRUSTED_ROOT"));
+    assert_int_equal(vendor_count(the.first, "eeeeeeeeeeee"), 0);
+    intel_pki_free(own);
+}
+
 /* What failed once is there when the source has it again: nothing is wrong for longer than it must be. */
 static void recovers(void **state)
 {
@@ -1075,6 +1095,7 @@ int main(void)
         suite_add(&s, arena_printf(&the.a, "only source: %s", rows[i].name), only_source, (void *)(uintptr_t)&rows[i]);
     suite_add(&s, "redirect to the same host", redirect_here, NULL);
     suite_add(&s, "only source: slow", slow_source, NULL);
+    suite_add(&s, "invented platform", invented_platform, NULL);
     suite_add(&s, "recovers by itself", recovers, NULL);
     suite_add(&s, "refused stays refused", verdicts_stay_apart, NULL);
     suite_add(&s, "two sources", two_sources, NULL);
