@@ -125,11 +125,37 @@ static void background_join(struct background *b)
     assert_int_equal(pthread_join(b->thread, NULL), 0);
 }
 
-/* Until the vendor has the question: no clock, the test's own time limit ends it. */
-static void await_count(struct vendor *v, const char *part, unsigned n)
+/* -- the tool -- */
+
+/* -- the tool, bundles -- */
+
+static struct bytes tool(int want, const char *const *arguments)
 {
-    while (vendor_count(v, part) < n)
-        usleep(1000);
+    const char *argv[24] = { program_path(&the.a, "avouch"), "collateral" };
+    size_t n = 2;
+    struct bytes printed;
+    int status;
+
+    while (*arguments != NULL)
+        argv[n++] = *arguments++;
+    argv[n++] = "--trust";
+    argv[n++] = arena_printf(&the.a, "%s/trust", the.folder);
+    argv[n] = NULL;
+    printed = run_program(&the.a, argv, &status);
+    if (status != want)
+        fail_msg("avouch collateral %s: status %d, expected %d: %.*s", argv[2], status, want, (int)printed.n, (const char *)printed.p);
+    return printed;
+}
+#define TOOL(want, ...) tool((want), (const char *const[]){ __VA_ARGS__, NULL })
+#define AT "--at", "2026-01-01T00:00:00Z"
+
+static const struct json *json_of(struct bytes text)
+{
+    const struct json *j;
+    struct err e = { 0 };
+
+    assert_ok(json_parse(text, 64, "output", &the.a, &j, &e), &e);
+    return j;
 }
 
 /* -- services -- */
@@ -238,7 +264,7 @@ static void slow_source(void **state)
     (void)state;
     vendor_fault(the.first, slow.fmspc, FAULT_HOLD);
     background_start(&b, &slow);
-    await_count(the.first, slow.fmspc, 1);
+    vendor_await(the.first, slow.fmspc, 1);
     for (int i = 0; i < 20; i++) {
         struct platform other = i % 4 == 0 ? platform_new() : good; /* new ones ask the same source meanwhile */
 
@@ -428,34 +454,29 @@ static void unknown_during_outage(void **state)
     assert_token(&got);
 }
 
-static bool file_contains(const char *path, const char *text)
-{
-    struct arena b;
-    struct bytes file;
-    bool found;
-
-    arena_init(&b, 16 << 20);
-    file = test_read(&b, path);
-    found = bytes_contain(file, bytes_str(text));
-    arena_done(&b);
-    return found;
-}
-
 /* What nears its end and cannot be refreshed is told in the log, for whoever watches it. */
 static void alert_before_the_end(void **state)
 {
-    const char *log = arena_printf(&the.a, "%s/log", the.folder);
-    int saved = dup(STDERR_FILENO), file = open(log, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+    int saved = dup(STDERR_FILENO), log[2]; /* the reading end stays open: the service goes on writing */
+    struct out text = out_open(&the.a);
+    char part[4096];
 
     (void)state;
-    assert_true(dup2(file, STDERR_FILENO) >= 0);
-    close(file);
+    assert_int_equal(pipe2(log, O_CLOEXEC), 0);
+    assert_true(dup2(log[1], STDERR_FILENO) >= 0);
+    close(log[1]);
     outage_at("2026-01-29T00:00:00Z", 200, NULL);
-    while (!file_contains(log, "\"alert\":\"collateral-expiry\""))
-        usleep(10000);
     assert_true(dup2(saved, STDERR_FILENO) >= 0);
     close(saved);
-    assert_true(file_contains(log, "ends at 2026-01-31T00:00:00Z and could not be refreshed"));
+    for (;;) {
+        ssize_t n = read(log[0], part, sizeof(part));
+
+        assert_true(n > 0);
+        out_bytes(&text, bytes_of(part, (size_t)n));
+        if (bytes_contain(out_view(&text), LIT("\"alert\":\"collateral-expiry\"")) && part[n - 1] == '\n')
+            break;
+    }
+    assert_true(bytes_contain(out_view(&text), LIT("ends at 2026-01-31T00:00:00Z and could not be refreshed")));
 }
 
 /* -- killing -- */
@@ -497,7 +518,7 @@ static void survives_kill(void **state)
     assert_int_not_equal(pid, 0);
     vendor_fault(the.first, p.fmspc, FAULT_HOLD);
     background_start(&b, &p);
-    await_count(the.first, p.fmspc, 1);
+    vendor_await(the.first, p.fmspc, 1);
     assert_int_equal(kill(pid, SIGKILL), 0);
     got = attest(&known);
     assert_token(&got);
@@ -595,6 +616,24 @@ static void tls_verified(void **state)
 
 /* -- generations -- */
 
+/* Whether the cache has all that this platform needs with an end after that date. */
+static bool kept_beyond(const struct platform *p, const char *date)
+{
+    const char *state = arena_printf(&the.a, "%s/state", the.service.state);
+    const struct json *list = json_of(TOOL(0, "list", "--json", "--state", state, "--at", "2026-01-30T00:00:00Z"));
+    const char *const keys[] = { arena_printf(&the.a, "sgx/tcb?fmspc=%s", p->fmspc), "sgx/qe/identity", "sgx/pckcrl?ca=", "sgx/rootcacrl" };
+    size_t found = 0;
+
+    for (const struct json *i = list->child; i != NULL; i = i->next) {
+        struct bytes key, until;
+
+        assert_true(json_string(json_member(i, "key"), &key) && json_string(json_member(i, "until"), &until));
+        for (size_t k = 0; k < COUNT(keys); k++)
+            found += strncmp(arena_str(&the.a, key), keys[k], strlen(keys[k])) == 0 && strcmp(arena_str(&the.a, until), date) > 0;
+    }
+    return found >= COUNT(keys);
+}
+
 /* At half of its life an item is asked for again, by its entity tag; an older set never replaces it. */
 static void refreshed_at_half_life(void **state)
 {
@@ -609,12 +648,11 @@ static void refreshed_at_half_life(void **state)
     got = attest(&p);
     assert_token(&got);
     service_restart(&the.service, config_with("2026-01-20T00:00:00Z", source), dev);
-    await_count(the.first, p.fmspc, 2); /* by itself */
-    while (vendor_count_conditional(the.first) == before)
-        usleep(1000);
+    vendor_await(the.first, p.fmspc, 2); /* by itself */
+    vendor_await_conditional(the.first, before + 1);
     vendor_fault(the.first, p.fmspc, FAULT_OLDER);
     service_restart(&the.service, config_with("2026-01-29T00:00:00Z", source), dev);
-    await_count(the.first, p.fmspc, 3);
+    vendor_await(the.first, p.fmspc, 3);
     got = attest(&p);
     assert_token(&got);
     vendor_fault(the.first, p.fmspc, FAULT_NONE);
@@ -622,7 +660,8 @@ static void refreshed_at_half_life(void **state)
     later.coll_to = NOW + 55 * 86400;
     vendor_options(the.first, &later);
     service_restart(&the.service, config_with("2026-01-30T00:00:00Z", source), dev);
-    await_count(the.first, p.fmspc, 4);
+    while (!kept_beyond(&p, "2026-02-10"))
+        ;
     service_restart(&the.service, config_with("2026-02-10T00:00:00Z", "intel = none\n"), dev); /* only the new set reaches so far */
     got = attest(&p);
     assert_status(&got, 200);
@@ -706,37 +745,6 @@ static void change_of_sets(void **state)
 }
 
 static void one_source(void **state);
-
-/* -- the tool, bundles -- */
-
-static struct bytes tool(int want, const char *const *arguments)
-{
-    const char *argv[24] = { program_path(&the.a, "avouch"), "collateral" };
-    size_t n = 2;
-    struct bytes printed;
-    int status;
-
-    while (*arguments != NULL)
-        argv[n++] = *arguments++;
-    argv[n++] = "--trust";
-    argv[n++] = arena_printf(&the.a, "%s/trust", the.folder);
-    argv[n] = NULL;
-    printed = run_program(&the.a, argv, &status);
-    if (status != want)
-        fail_msg("avouch collateral %s: status %d, expected %d: %.*s", argv[2], status, want, (int)printed.n, (const char *)printed.p);
-    return printed;
-}
-#define TOOL(want, ...) tool((want), (const char *const[]){ __VA_ARGS__, NULL })
-#define AT "--at", "2026-01-01T00:00:00Z"
-
-static const struct json *json_of(struct bytes text)
-{
-    const struct json *j;
-    struct err e = { 0 };
-
-    assert_ok(json_parse(text, 64, "output", &the.a, &j, &e), &e);
-    return j;
-}
 
 /* From one site to another in a file: the other never had a network. */
 static void offline(void **state)

@@ -15,6 +15,7 @@ enum { MAX_RULES = 256, MAX_LOG = 8192, MAX_HELD = 64, MAX_FILES = 16 };
 struct vendor {
     struct MHD_Daemon *daemon;
     pthread_mutex_t lock;
+    pthread_cond_t changed; /* log_count or conditional */
     struct intel_pki *pki, *stranger;
     struct pki_options o;
     struct rule {
@@ -231,6 +232,7 @@ static enum MHD_Result send_reply(struct vendor *v, struct MHD_Connection *c, st
         r->status = 304;
         r->body.n = 0;
         v->conditional++;
+        pthread_cond_broadcast(&v->changed);
     }
     m = r->cut ? MHD_create_response_from_callback(r->body.n, 1024, cut_short, NULL, NULL)
                : MHD_create_response_from_buffer(r->body.n, (void *)(uintptr_t)r->body.p, MHD_RESPMEM_MUST_COPY);
@@ -280,6 +282,7 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *c)
     pthread_mutex_lock(&v->lock);
     if (v->log_count < MAX_LOG)
         v->log[v->log_count++] = copy;
+    pthread_cond_broadcast(&v->changed);
     pthread_mutex_unlock(&v->lock);
     return copy;
 }
@@ -295,6 +298,7 @@ struct vendor *vendor_start(struct intel_pki *pki, const struct pki_options *o, 
     v->stranger = intel_pki_new();
     v->o = *o;
     pthread_mutex_init(&v->lock, NULL);
+    pthread_cond_init(&v->changed, NULL);
     if (tls_folder != NULL) {
         cert = (const char *)test_read(&a, arena_printf(&a, "%s/cert.pem", tls_folder)).p;
         key = (const char *)test_read(&a, arena_printf(&a, "%s/key.pem", tls_folder)).p;
@@ -348,15 +352,39 @@ void vendor_fault(struct vendor *v, const char *part, enum fault fault)
     pthread_mutex_unlock(&v->lock);
 }
 
-unsigned vendor_count(struct vendor *v, const char *part)
+static unsigned count(const struct vendor *v, const char *part)
 {
     unsigned n = 0;
 
-    pthread_mutex_lock(&v->lock);
     for (size_t i = 0; i < v->log_count; i++)
         n += strstr(v->log[i], part) != NULL;
+    return n;
+}
+
+unsigned vendor_count(struct vendor *v, const char *part)
+{
+    unsigned n;
+
+    pthread_mutex_lock(&v->lock);
+    n = count(v, part);
     pthread_mutex_unlock(&v->lock);
     return n;
+}
+
+void vendor_await(struct vendor *v, const char *part, unsigned n)
+{
+    pthread_mutex_lock(&v->lock);
+    while (count(v, part) < n)
+        pthread_cond_wait(&v->changed, &v->lock);
+    pthread_mutex_unlock(&v->lock);
+}
+
+void vendor_await_conditional(struct vendor *v, unsigned n)
+{
+    pthread_mutex_lock(&v->lock);
+    while (v->conditional < n)
+        pthread_cond_wait(&v->changed, &v->lock);
+    pthread_mutex_unlock(&v->lock);
 }
 
 unsigned vendor_count_conditional(struct vendor *v)

@@ -38,6 +38,9 @@ int vendor_port(const struct vendor *v);
 void vendor_fault(struct vendor *v, const char *part, enum fault fault);
 void vendor_release(struct vendor *v); /* what is held is answered, as its rules say now */
 /* How many requests contained `part`. */
+/* Returns when so many requests that contain `part` have come, or so many were answered with 304. */
+void vendor_await(struct vendor *v, const char *part, unsigned n);
+void vendor_await_conditional(struct vendor *v, unsigned n);
 unsigned vendor_count(struct vendor *v, const char *part);
 unsigned vendor_count_conditional(struct vendor *v); /* answered by 304 */
 /* Collateral of another time, another evaluation number, another status from now on. */
