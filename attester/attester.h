@@ -14,6 +14,7 @@ enum outcome {
 
 struct options {
     const char *url, *ca, *bearer_file;
+    const char *issuer;   /* of reports; NULL: the URL */
     const char *tcti;
     const char *out;      /* dump: folder */
     const char *machine;  /* enroll */
@@ -32,16 +33,18 @@ struct http_answer {
     struct bytes body;
 };
 /* POSTs JSON, or GETs where `body` has no bytes. false: the network; *ret only on success. */
-bool http_call(const struct options *o, const char *path, struct bytes body, struct arena *a, struct http_answer *ret,
-               struct err *e) CHECKED;
+bool http_call(const struct options *o, const char *path, struct bytes body, struct arena *a,
+               struct http_answer *ret, struct err *e) CHECKED;
+/* What it means that a call did not come about. */
+enum outcome http_failure(const struct err *e);
 void http_open(void);
 void http_close(void);
 
 /* -- exchange.c -- */
 /* Both steps of /attest/Tpm; *ret_token is the checked report. *ret_retry: seconds to wait before a new
  * try is sensible, 0: it is not. */
-enum outcome exchange_attest(const struct options *o, struct arena *a, struct bytes *ret_token, long *ret_retry,
-                             struct err *e);
+enum outcome exchange_attest(const struct options *o, struct arena *a, struct bytes *ret_token,
+                             long *ret_retry, struct err *e);
 /* What a report must say: who issued it, for which key, with which data of the relying party. */
 struct report_wish {
     const char *issuer;

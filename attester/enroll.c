@@ -25,7 +25,7 @@ static enum outcome call(const struct options *o, const char *path, struct jobj 
     struct http_answer h = { .status = 0 };
 
     if (!http_call(o, path, jobj_print(body, false), a, &h, e))
-        return OUTCOME_NETWORK;
+        return http_failure(e);
     if (h.status != 200 && h.status != 201) {
         (void)err_set(e, ERR_BAD_REQUEST, "service", "answers %ld to %s: %.*s", h.status, path,
                       (int)(h.body.n > 300 ? 300 : h.body.n), h.body.n == 0 ? "" : (const char *)h.body.p);
@@ -43,12 +43,15 @@ static bool member(const struct json *j, const char *name, struct arena *a, stru
     return b64_decode(text, B64_ANY, name, a, ret, e);
 }
 
-static bool ek_certificate(const struct options *o, struct tpmdev *t, struct arena *a, struct bytes *ret, struct err *e)
+static bool ek_certificate(const struct options *o, struct tpmdev *t, struct arena *a, struct bytes *ret,
+                           struct err *e)
 {
-    if (o->ek_cert_path != NULL ? !file_read(o->ek_cert_path, a, ret, e) : !tpmdev_nv(t, TPMDEV_EK_CERT, a, ret, e))
+    if (o->ek_cert_path != NULL ? !file_read(o->ek_cert_path, a, ret, e)
+                                : !tpmdev_nv(t, TPMDEV_EK_CERT, a, ret, e))
         return false;
-    return ret->n > 0 ? true : err_set(e, ERR_UNAVAILABLE, "TPM", "has no certificate of its endorsement key (NV 0x%08x)",
-                                       TPMDEV_EK_CERT);
+    return ret->n > 0 ? true
+                      : err_set(e, ERR_UNAVAILABLE, "TPM",
+                                "has no certificate of its endorsement key (NV 0x%08x)", TPMDEV_EK_CERT);
 }
 
 static enum outcome answer_credential(const struct options *o, struct tpmdev *t, const struct tpmdev_key *ak,
@@ -99,7 +102,8 @@ enum outcome command_enroll(const struct options *o, struct arena *a, struct err
 
     if (path == NULL || !tpmdev_open(o->tcti, &t, e))
         return OUTCOME_PLATFORM;
-    if (tpmdev_ak(t, o->gather.ak_handle, a, &ak, e) && tpmdev_ek(t, false, a, &ek, e) && ek_certificate(o, t, a, &cert, e)) {
+    if (tpmdev_ak(t, o->gather.ak_handle, a, &ak, e) && tpmdev_ek(t, false, a, &ek, e)
+        && ek_certificate(o, t, a, &cert, e)) {
         jobj_b64url(&body, "ekCertificate", cert);
         jobj_b64url(&body, "ekPublic", with_size(ek.public, a));
         jobj_b64url(&body, "akPublic", with_size(ak.public, a));

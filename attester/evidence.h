@@ -30,13 +30,14 @@ struct gathered {
 };
 
 /* Quotes for this challenge; the PCR values belong to the quote, the IMA list is cut to them. */
-bool gather_tpm(struct tpmdev *t, const struct gather *g, struct bytes challenge, struct arena *a, struct gathered *ret,
-                struct err *e) CHECKED;
+bool gather_tpm(struct tpmdev *t, const struct gather *g, struct bytes challenge, struct arena *a,
+                struct gathered *ret, struct err *e) CHECKED;
 void gathered_done(struct tpmdev *t, struct gathered *g);
 
 /* The attReqV2 of evidence-tpm 12.4, signed in the TPM: the compact JWS. */
-bool request_make(struct tpmdev *t, const struct gather *g, const struct gathered *have, struct bytes challenge,
-                  struct bytes service_context, struct arena *a, struct bytes *ret_jws, struct err *e) CHECKED;
+bool request_make(struct tpmdev *t, const struct gather *g, const struct gathered *have,
+                  struct bytes challenge, struct bytes service_context, struct arena *a,
+                  struct bytes *ret_jws, struct err *e) CHECKED;
 /* {"sha256":{"0":"<hex>",...}} */
 struct bytes pcrs_json(const struct pcr_set *s, struct arena *a);
 

@@ -30,9 +30,9 @@ static enum outcome refused(const struct http_answer *h, struct arena *a, long *
         (void)json_string(json_member(error, "code"), &code);
         (void)json_string(json_member(error, "message"), &text);
     }
-    (void)err_set(e, ERR_BAD_REQUEST, "service", "answers %ld %.*s: %.*s", h->status, (int)(code.n > 64 ? 64 : code.n),
-                  code.n == 0 ? "" : (const char *)code.p, (int)(text.n > 300 ? 300 : text.n),
-                  text.n == 0 ? "(no message)" : (const char *)text.p);
+    (void)err_set(e, ERR_BAD_REQUEST, "service", "answers %ld %.*s: %.*s", h->status,
+                  (int)(code.n > 64 ? 64 : code.n), code.n == 0 ? "" : (const char *)code.p,
+                  (int)(text.n > 300 ? 300 : text.n), text.n == 0 ? "(no message)" : (const char *)text.p);
     if (h->status != 408 && h->status != 429 && h->status < 500)
         return OUTCOME_REFUSED;
     *ret_retry = h->retry_after > 0 ? h->retry_after : RETRY_DEFAULT;
@@ -40,8 +40,8 @@ static enum outcome refused(const struct http_answer *h, struct arena *a, long *
 }
 
 /* One step: payload in, payload out. */
-static enum outcome step(const struct options *o, struct bytes doc, struct arena *a, const struct json **ret_payload,
-                         long *ret_retry, struct err *e)
+static enum outcome step(const struct options *o, struct bytes doc, struct arena *a,
+                         const struct json **ret_payload, long *ret_retry, struct err *e)
 {
     struct http_answer h = { .status = 0 };
     const struct json *outer, *inner;
@@ -49,12 +49,13 @@ static enum outcome step(const struct options *o, struct bytes doc, struct arena
 
     if (!http_call(o, PATH, wrap(doc, a), a, &h, e)) {
         *ret_retry = RETRY_DEFAULT;
-        return OUTCOME_NETWORK;
+        return http_failure(e);
     }
     if (h.status != 200)
         return refused(&h, a, ret_retry, e);
     if (!json_parse(h.body, DEPTH, "answer", a, &outer, e) || !json_string(json_member(outer, "data"), &text)
-        || !b64_decode(text, B64_ANY, "answer", a, &decoded, e) || !json_parse(decoded, DEPTH, "answer", a, &inner, e)
+        || !b64_decode(text, B64_ANY, "answer", a, &decoded, e)
+        || !json_parse(decoded, DEPTH, "answer", a, &inner, e)
         || !json_is(json_member(inner, "payload"), JSON_OBJECT)) {
         (void)err_set(e, ERR_FORMAT, "answer", "is not of the protocol");
         return OUTCOME_REFUSED;
@@ -100,14 +101,16 @@ static bool jwks_key(struct bytes jwks, struct bytes kid, struct arena *a, struc
     return bad(e, "is signed by a key that is not among those of the service");
 }
 
-static bool verify_token(const struct bytes part[3], struct bytes token, struct bytes jwks, struct arena *a, struct err *e)
+static bool verify_token(const struct bytes part[3], struct bytes token, struct bytes jwks, struct arena *a,
+                         struct err *e)
 {
     struct bytes header, sig, alg, kid;
     const struct json *h;
     AUTO_KEY k = NULL;
 
     if (!b64_decode(part[0], B64_URL_STRICT, "report", a, &header, e)
-        || !b64_decode(part[2], B64_URL_STRICT, "report", a, &sig, e) || !json_parse(header, DEPTH, "report", a, &h, e))
+        || !b64_decode(part[2], B64_URL_STRICT, "report", a, &sig, e)
+        || !json_parse(header, DEPTH, "report", a, &h, e))
         return false;
     if (!json_string(json_member(h, "alg"), &alg) || !json_string(json_member(h, "kid"), &kid))
         return bad(e, "has no alg or kid");
@@ -135,14 +138,27 @@ static bool same_key(const struct json *jwk, struct bytes public)
     return ok;
 }
 
+static struct bytes without_slash(const char *url)
+{
+    struct bytes b = bytes_str(url);
+
+    while (b.n > 0 && b.p[b.n - 1] == '/')
+        b.n--;
+    return b;
+}
+
 static bool check_members(const struct json *c, const struct report_wish *w, struct arena *a, struct err *e)
 {
     struct bytes iss, rp_data;
     int64_t exp = 0, nbf = 0;
 
-    if (!json_string(json_member(c, "iss"), &iss) || !bytes_is(iss, w->issuer))
-        return bad(e, "names another issuer than the service that was asked");
-    if (!json_int(json_member(c, "exp"), &exp) || !json_int(json_member(c, "nbf"), &nbf) || w->now > exp || w->now < nbf)
+    if (!json_string(json_member(c, "iss"), &iss))
+        return bad(e, "names no issuer");
+    if (!bytes_equal(iss, without_slash(w->issuer)))
+        return err_set(e, ERR_SIGNATURE, "report", "is issued by '%.*s', not by '%s'",
+                       (int)(iss.n > 200 ? 200 : iss.n), (const char *)iss.p, w->issuer);
+    if (!json_int(json_member(c, "exp"), &exp) || !json_int(json_member(c, "nbf"), &nbf) || w->now > exp
+        || w->now < nbf)
         return bad(e, "is not valid now");
     if (!same_key(json_member(json_member(c, "cnf"), "jwk"), w->request_public))
         return bad(e, "is for another key than the one that signed the request");
@@ -152,7 +168,8 @@ static bool check_members(const struct json *c, const struct report_wish *w, str
     return true;
 }
 
-bool report_check(struct bytes token, struct bytes jwks, const struct report_wish *w, struct arena *a, struct err *e)
+bool report_check(struct bytes token, struct bytes jwks, const struct report_wish *w, struct arena *a,
+                  struct err *e)
 {
     struct bytes part[3] = { { NULL, 0 } }, payload;
     const struct json *c;
@@ -165,14 +182,16 @@ bool report_check(struct bytes token, struct bytes jwks, const struct report_wis
         }
     if (n != 3 || from != token.n + 1)
         return bad(e, "is no compact JWS");
-    return verify_token(part, token, jwks, a, e) && b64_decode(part[1], B64_URL_STRICT, "report", a, &payload, e)
+    return verify_token(part, token, jwks, a, e)
+        && b64_decode(part[1], B64_URL_STRICT, "report", a, &payload, e)
         && json_parse(payload, DEPTH, "report", a, &c, e) && check_members(c, w, a, e);
 }
 
 /* -- the walk -- */
 
-static enum outcome send_request(const struct options *o, struct tpmdev *t, const struct json *challenge_payload,
-                                 struct arena *a, struct bytes *ret_token, long *ret_retry, struct err *e)
+static enum outcome send_request(const struct options *o, struct tpmdev *t,
+                                 const struct json *challenge_payload, struct arena *a,
+                                 struct bytes *ret_token, long *ret_retry, struct err *e)
 {
     struct gathered have = { .log = { NULL, 0 } };
     struct bytes challenge, text, context, jws;
@@ -200,15 +219,21 @@ static enum outcome send_request(const struct options *o, struct tpmdev *t, cons
         (void)err_set(e, ERR_FORMAT, "answer", "has no report");
         return OUTCOME_REFUSED;
     }
-    if (!http_call(o, "/certs", (struct bytes){ NULL, 0 }, a, &keys, e) || keys.status != 200)
+    if (!http_call(o, "/certs", (struct bytes){ NULL, 0 }, a, &keys, e))
+        return http_failure(e);
+    if (keys.status != 200) {
+        (void)err_set(e, ERR_UNAVAILABLE, "service", "answers %ld to /certs", keys.status);
         return OUTCOME_NETWORK;
-    wish = (struct report_wish){ .issuer = o->url, .request_public = have.request_key.public,
-                                 .rp_data = o->gather.rp_data, .now = (int64_t)time(NULL) };
+    }
+    wish = (struct report_wish){ .issuer = o->issuer == NULL ? o->url : o->issuer,
+                                 .request_public = have.request_key.public,
+                                 .rp_data = o->gather.rp_data,
+                                 .now = (int64_t)time(NULL) };
     return report_check(*ret_token, keys.body, &wish, a, e) ? OUTCOME_OK : OUTCOME_REFUSED;
 }
 
-enum outcome exchange_attest(const struct options *o, struct arena *a, struct bytes *ret_token, long *ret_retry,
-                             struct err *e)
+enum outcome exchange_attest(const struct options *o, struct arena *a, struct bytes *ret_token,
+                             long *ret_retry, struct err *e)
 {
     const struct json *payload = NULL;
     struct tpmdev *t = NULL;

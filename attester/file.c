@@ -36,7 +36,8 @@ bool file_read(const char *path, struct arena *a, struct bytes *ret, struct err 
 
     *ret = (struct bytes){ NULL, 0 };
     if (fd < 0)
-        return errno == ENOENT ? true : err_set(e, ERR_UNAVAILABLE, path, "cannot be opened: %s", strerror(errno));
+        return errno == ENOENT ? true
+                               : err_set(e, ERR_UNAVAILABLE, path, "cannot be opened: %s", strerror(errno));
     ok = read_all(fd, path, a, ret, e);
     close(fd);
     return ok;

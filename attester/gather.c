@@ -42,8 +42,8 @@ static bool quote_once(struct tpmdev *t, const struct gather *g, struct bytes ch
     return true;
 }
 
-static bool quote_until_fits(struct tpmdev *t, const struct gather *g, struct bytes challenge, struct arena *a,
-                             struct gathered *r, struct err *e)
+static bool quote_until_fits(struct tpmdev *t, const struct gather *g, struct bytes challenge,
+                             struct arena *a, struct gathered *r, struct err *e)
 {
     bool fits = false;
 
@@ -87,8 +87,8 @@ static bool read_keys(struct tpmdev *t, const struct gather *g, struct bytes cha
     return g->aik_cert.n > 0 || tpmdev_nv(t, TPMDEV_AZURE_AK_CERT, a, &r->aik_cert, e);
 }
 
-bool gather_tpm(struct tpmdev *t, const struct gather *g, struct bytes challenge, struct arena *a, struct gathered *ret,
-                struct err *e)
+bool gather_tpm(struct tpmdev *t, const struct gather *g, struct bytes challenge, struct arena *a,
+                struct gathered *ret, struct err *e)
 {
     struct gather with_ima = *g;
 

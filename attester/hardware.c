@@ -38,7 +38,9 @@ static void read_sev(struct hardware *h, struct bytes data, struct arena *a)
 {
     uint8_t response[4000] = { 0 };
     struct snp_report_req req = { .vmpl = 0 };
-    struct snp_guest_request_ioctl io = { .msg_version = 1, .req_data = (uintptr_t)&req, .resp_data = (uintptr_t)response };
+    struct snp_guest_request_ioctl io = { .msg_version = 1,
+                                          .req_data = (uintptr_t)&req,
+                                          .resp_data = (uintptr_t)response };
     int fd = open(h->path, O_RDWR | O_CLOEXEC);
 
     if (fd < 0) {

@@ -16,6 +16,11 @@ void http_close(void)
     curl_global_cleanup();
 }
 
+enum outcome http_failure(const struct err *e)
+{
+    return e->code == ERR_USAGE ? OUTCOME_PLATFORM : OUTCOME_NETWORK;
+}
+
 static size_t take(char *p, size_t size, size_t n, void *to)
 {
     struct out *o = to;
@@ -26,21 +31,30 @@ static size_t take(char *p, size_t size, size_t n, void *to)
     return o->failed ? 0 : n;
 }
 
-static struct curl_slist *headers(const struct options *o, struct arena *a, struct err *e)
+/* The file is read anew each time: whoever renews the token replaces it. */
+static bool headers(const struct options *o, struct arena *a, struct curl_slist **ret, struct err *e)
 {
-    struct curl_slist *list = curl_slist_append(NULL, "Content-Type: application/json");
     struct bytes token;
     const char *line;
 
-    if (o->bearer_file == NULL || !file_read(o->bearer_file, a, &token, e))
-        return list;
+    *ret = curl_slist_append(NULL, "Content-Type: application/json");
+    if (o->bearer_file == NULL)
+        return true;
+    if (!file_read(o->bearer_file, a, &token, e))
+        return false;
     while (token.n > 0 && (token.p[token.n - 1] == '\n' || token.p[token.n - 1] == '\r'))
         token.n--;
+    if (token.n == 0)
+        return err_set(e, ERR_USAGE, o->bearer_file, "holds no token");
     line = arena_printf(a, "Authorization: Bearer %.*s", (int)token.n, (const char *)token.p);
-    return line == NULL ? list : curl_slist_append(list, line);
+    if (line == NULL)
+        return err_memory(e, "bearer token");
+    *ret = curl_slist_append(*ret, line);
+    return true;
 }
 
-static void set_options(CURL *c, const struct options *o, const char *url, struct bytes body, struct out *answer)
+static void set_options(CURL *c, const struct options *o, const char *url, struct bytes body,
+                        struct out *answer)
 {
     curl_easy_setopt(c, CURLOPT_URL, url);
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https");
@@ -58,16 +72,23 @@ static void set_options(CURL *c, const struct options *o, const char *url, struc
     }
 }
 
-bool http_call(const struct options *o, const char *path, struct bytes body, struct arena *a, struct http_answer *ret,
-               struct err *e)
+bool http_call(const struct options *o, const char *path, struct bytes body, struct arena *a,
+               struct http_answer *ret, struct err *e)
 {
-    const char *url = arena_printf(a, "%s%s", o->url, path);
+    const size_t n = strlen(o->url);
+    const char *url =
+        arena_printf(a, "%.*s%s", (int)(n > 0 && o->url[n - 1] == '/' ? n - 1 : n), o->url, path);
     struct out answer = out_open(a);
-    struct curl_slist *list = headers(o, a, e);
-    CURL *c = curl_easy_init();
+    struct curl_slist *list;
+    CURL *c;
     curl_off_t retry = 0;
     CURLcode rc = CURLE_OUT_OF_MEMORY;
 
+    if (!headers(o, a, &list, e)) {
+        curl_slist_free_all(list);
+        return false;
+    }
+    c = curl_easy_init();
     if (c != NULL && url != NULL) {
         set_options(c, o, url, body, &answer);
         curl_easy_setopt(c, CURLOPT_HTTPHEADER, list);
@@ -81,5 +102,6 @@ bool http_call(const struct options *o, const char *path, struct bytes body, str
     }
     curl_slist_free_all(list);
     curl_easy_cleanup(c);
-    return rc == CURLE_OK ? true : err_set(e, ERR_UNAVAILABLE, o->url, "%s: %s", path, curl_easy_strerror(rc));
+    return rc == CURLE_OK ? true
+                          : err_set(e, ERR_UNAVAILABLE, o->url, "%s: %s", path, curl_easy_strerror(rc));
 }

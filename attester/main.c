@@ -26,11 +26,12 @@ static const char usage[] =
     "  --ek-cert F     enroll: certificate of the endorsement key, where the TPM has none\n"
     "  --ak-handle H   persistent handle of the attestation key; default 0x81010010\n"
     "  --keep-ak       make it persistent there\n"
+    "  --issuer U      who must have issued the report; default: the URL\n"
     "  --rp-id T, --rp-data T, --ca PEM, --bearer FILE, --interval SECONDS\n"
     "exit: 0 healthy, 1 refused, 2 platform or usage, 3 network\n";
 
-enum flag { O_URL = 256, O_TCTI, O_BANK, O_PCRS, O_LOG, O_IMA, O_AIK_CERT, O_EK_CERT, O_AK_HANDLE, O_KEEP, O_RP_ID,
-            O_RP_DATA, O_CA, O_BEARER, O_INTERVAL, O_OUT, O_MACHINE, O_TRUST, O_HELP };
+enum flag { O_URL = 256, O_TCTI, O_BANK, O_PCRS, O_LOG, O_IMA, O_AIK_CERT, O_EK_CERT, O_AK_HANDLE, O_KEEP,
+            O_RP_ID, O_RP_DATA, O_CA, O_BEARER, O_INTERVAL, O_OUT, O_MACHINE, O_TRUST, O_ISSUER, O_HELP };
 
 static const struct option long_options[] = {
     { "url", required_argument, NULL, O_URL },         { "tcti", required_argument, NULL, O_TCTI },
@@ -42,7 +43,8 @@ static const struct option long_options[] = {
     { "ca", required_argument, NULL, O_CA },           { "bearer", required_argument, NULL, O_BEARER },
     { "interval", required_argument, NULL, O_INTERVAL }, { "out", required_argument, NULL, O_OUT },
     { "machine", required_argument, NULL, O_MACHINE }, { "trust", required_argument, NULL, O_TRUST },
-    { "help", no_argument, NULL, O_HELP },             { NULL, 0, NULL, 0 },
+    { "issuer", required_argument, NULL, O_ISSUER },   { "help", no_argument, NULL, O_HELP },
+    { NULL, 0, NULL, 0 },
 };
 
 /* "0-9,11-14" */
@@ -103,6 +105,7 @@ static bool take_option(struct options *o, int c, const char *arg)
     case O_OUT: o->out = arg; return true;
     case O_MACHINE: o->machine = arg; return true;
     case O_TRUST: o->trust = arg; return true;
+    case O_ISSUER: o->issuer = arg; return true;
     default: return false;
     }
 }
@@ -175,8 +178,8 @@ static int misuse(const char *why)
     return OUTCOME_PLATFORM;
 }
 
-static enum outcome run_offline(const struct options *o, enum outcome (*command)(const struct options *, struct arena *,
-                                                                                struct err *))
+static enum outcome run_offline(const struct options *o,
+                                enum outcome (*command)(const struct options *, struct arena *, struct err *))
 {
     struct err e = { .code = ERR_NONE };
     struct arena a;
@@ -196,7 +199,8 @@ static int run(struct options *o, const char *command)
     if (strcmp(command, "dump") == 0)
         return o->out == NULL ? misuse("dump needs --out") : (int)run_offline(o, command_dump);
     if (strcmp(command, "verify") == 0)
-        return o->arg_count == 0 && o->out == NULL ? misuse("verify needs a folder") : (int)run_offline(o, command_verify);
+        return o->arg_count == 0 && o->out == NULL ? misuse("verify needs a folder")
+                                                   : (int)run_offline(o, command_verify);
     if (o->url == NULL)
         return misuse("--url is missing");
     if (strcmp(command, "attest") == 0)
@@ -210,7 +214,9 @@ static int run(struct options *o, const char *command)
 
 int main(int argc, char **argv)
 {
-    struct options o = { .tcti = "device:/dev/tpmrm0", .interval = INTERVAL_DEFAULT, .gather = gather_default() };
+    struct options o = { .tcti = "device:/dev/tpmrm0",
+                         .interval = INTERVAL_DEFAULT,
+                         .gather = gather_default() };
     int c, r;
 
     setvbuf(stdout, NULL, _IOLBF, 0);

@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
-static bool put(const struct options *o, const char *name, struct bytes content, struct arena *a, struct err *e)
+static bool put(const struct options *o, const char *name, struct bytes content, struct arena *a,
+                struct err *e)
 {
     const char *path = arena_printf(a, "%s/%s", o->out, name);
 
@@ -19,18 +20,18 @@ static bool put(const struct options *o, const char *name, struct bytes content,
     return content.n == 0 ? true : file_write(path, content, e);
 }
 
-static bool put_tpm(const struct options *o, const struct gathered *g, struct bytes challenge, struct bytes jws,
-                    struct arena *a, struct err *e)
+static bool put_tpm(const struct options *o, const struct gathered *g, struct bytes challenge,
+                    struct bytes jws, struct arena *a, struct err *e)
 {
     struct jobj payload = jobj_open(a), doc = jobj_open(a);
 
     jobj_str(&payload, "request", jws);
     jobj_json(&doc, "payload", jobj_print(&payload, false));
     return put(o, "challenge", challenge, a, e) && put(o, "request.json", jobj_print(&doc, false), a, e)
-        && put(o, "eventlog", g->log, a, e) && put(o, "ima", g->ima, a, e) && put(o, "quote.attest", g->quote, a, e)
-        && put(o, "quote.sig", g->quote_sig, a, e) && put(o, "ak.tpmt_public", g->ak.public, a, e)
-        && put(o, "ak.name", g->ak.name, a, e) && put(o, "aik_cert", g->aik_cert, a, e)
-        && put(o, "pcrs.json", pcrs_json(&g->pcrs, a), a, e);
+        && put(o, "eventlog", g->log, a, e) && put(o, "ima", g->ima, a, e)
+        && put(o, "quote.attest", g->quote, a, e) && put(o, "quote.sig", g->quote_sig, a, e)
+        && put(o, "ak.tpmt_public", g->ak.public, a, e) && put(o, "ak.name", g->ak.name, a, e)
+        && put(o, "aik_cert", g->aik_cert, a, e) && put(o, "pcrs.json", pcrs_json(&g->pcrs, a), a, e);
 }
 
 static enum outcome dump_tpm(const struct options *o, struct bytes challenge, struct arena *a, struct err *e)
@@ -43,7 +44,8 @@ static enum outcome dump_tpm(const struct options *o, struct bytes challenge, st
     if (!tpmdev_open(o->tcti, &t, e))
         return OUTCOME_PLATFORM;
     ok = gather_tpm(t, &o->gather, challenge, a, &g, e)
-        && request_make(t, &o->gather, &g, challenge, LIT("offline"), a, &jws, e) && put_tpm(o, &g, challenge, jws, a, e);
+      && request_make(t, &o->gather, &g, challenge, LIT("offline"), a, &jws, e)
+      && put_tpm(o, &g, challenge, jws, a, e);
     gathered_done(t, &g);
     tpmdev_close(t);
     if (ok)
@@ -61,8 +63,8 @@ static bool dump_hardware(const struct options *o, struct bytes data, struct are
         const char *aux = arena_printf(a, "%s.auxiliary", h[i].name);
 
         if (h[i].report.n > 0)
-            printf("%s: report of %zu bytes%s%s\n", h[i].name, h[i].report.n, h[i].provider == NULL ? "" : " by ",
-                   h[i].provider == NULL ? "" : h[i].provider);
+            printf("%s: report of %zu bytes%s%s\n", h[i].name, h[i].report.n,
+                   h[i].provider == NULL ? "" : " by ", h[i].provider == NULL ? "" : h[i].provider);
         else
             printf("%s: none: %s\n", h[i].name, h[i].why);
         if (!put(o, h[i].name, h[i].report, a, e) || aux == NULL || !put(o, aux, h[i].auxiliary, a, e))
@@ -125,13 +127,14 @@ enum outcome command_verify(const struct options *o, struct arena *a, struct err
     struct verify_env env = { .now = (int64_t)time(NULL), .trust = &trust, .settings = &settings, .a = a };
     struct evidence_input in = { .evidence = { NULL, 0 } };
     const char *folder = o->arg_count > 0 ? o->args[0] : o->out;
-    const char *request = arena_printf(a, "%s/request.json", folder), *nonce = arena_printf(a, "%s/challenge", folder);
+    const char *request = arena_printf(a, "%s/request.json", folder),
+               *nonce = arena_printf(a, "%s/challenge", folder);
     struct claims c = claims_open(a);
 
     settings.require_valid_aik_cert = o->trust != NULL; /* without roots the claim aikValidated tells */
     settings.required_pcr_mask = 0;
-    if (request == NULL || nonce == NULL || !file_read(request, a, &in.evidence, e) || !file_read(nonce, a, &in.challenge, e)
-        || !read_trust(o, a, &trust, e))
+    if (request == NULL || nonce == NULL || !file_read(request, a, &in.evidence, e)
+        || !file_read(nonce, a, &in.challenge, e) || !read_trust(o, a, &trust, e))
         return OUTCOME_PLATFORM;
     if (in.evidence.n == 0) {
         (void)err_set(e, ERR_USAGE, request, "is missing or empty");

@@ -107,8 +107,9 @@ static struct bytes payload_json(const struct gather *g, const struct gathered *
     return jobj_print(&top, false);
 }
 
-bool request_make(struct tpmdev *t, const struct gather *g, const struct gathered *have, struct bytes challenge,
-                  struct bytes service_context, struct arena *a, struct bytes *ret_jws, struct err *e)
+bool request_make(struct tpmdev *t, const struct gather *g, const struct gathered *have,
+                  struct bytes challenge, struct bytes service_context, struct arena *a,
+                  struct bytes *ret_jws, struct err *e)
 {
     struct bytes payload = payload_json(g, have, challenge, service_context, a), sig;
     struct out o = out_open(a);

@@ -73,7 +73,8 @@ static void ek_template(TPM2B_PUBLIC *p)
         0xfd, 0x52, 0xd7, 0x6e, 0x06, 0x52, 0x0b, 0x64, 0xf2, 0xa1, 0xda, 0x1b, 0x33, 0x14, 0x69, 0xaa,
     };
 
-    rsa_template(p, COMMON | TPMA_OBJECT_ADMINWITHPOLICY | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT, TPM2_ALG_NULL);
+    rsa_template(p, COMMON | TPMA_OBJECT_ADMINWITHPOLICY | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT,
+                 TPM2_ALG_NULL);
     p->publicArea.authPolicy.size = sizeof(policy);
     memcpy(p->publicArea.authPolicy.buffer, policy, sizeof(policy));
     p->publicArea.parameters.rsaDetail.symmetric.algorithm = TPM2_ALG_AES;
@@ -133,8 +134,8 @@ static bool nonce_of(struct bytes nonce, TPM2B_DATA *to, struct err *e)
     return true;
 }
 
-static bool take_signed(TSS2_RC rc, const char *step, TPM2B_ATTEST *attest, TPMT_SIGNATURE *sig, struct arena *a,
-                        struct bytes *ret_attest, struct bytes *ret_sig, struct err *e)
+static bool take_signed(TSS2_RC rc, const char *step, TPM2B_ATTEST *attest, TPMT_SIGNATURE *sig,
+                        struct arena *a, struct bytes *ret_attest, struct bytes *ret_sig, struct err *e)
 {
     bool ok = rc == TSS2_RC_SUCCESS;
 
@@ -152,12 +153,13 @@ static bool take_signed(TSS2_RC rc, const char *step, TPM2B_ATTEST *attest, TPMT
 
 /* -- keys -- */
 
-static bool read_key(struct tpmdev *t, ESYS_TR handle, bool transient, struct arena *a, struct tpmdev_key *ret,
-                     struct err *e)
+static bool read_key(struct tpmdev *t, ESYS_TR handle, bool transient, struct arena *a,
+                     struct tpmdev_key *ret, struct err *e)
 {
     TPM2B_PUBLIC *public = NULL;
     TPM2B_NAME *name = NULL;
-    TSS2_RC rc = Esys_ReadPublic(t->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &public, &name, NULL);
+    TSS2_RC rc =
+        Esys_ReadPublic(t->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &public, &name, NULL);
 
     if (rc != TSS2_RC_SUCCESS)
         return failed(e, "reading a key", rc);
@@ -175,7 +177,8 @@ static bool persistent_key(struct tpmdev *t, uint32_t handle, struct arena *a, s
     struct err ignored = { .code = ERR_NONE };
     ESYS_TR tr;
 
-    if (Esys_TR_FromTPMPublic(t->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr) != TSS2_RC_SUCCESS)
+    if (Esys_TR_FromTPMPublic(t->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr)
+        != TSS2_RC_SUCCESS)
         return false;
     return read_key(t, tr, false, a, ret, &ignored);
 }
@@ -187,8 +190,8 @@ static bool make_primary(struct tpmdev *t, ESYS_TR hierarchy, const TPM2B_PUBLIC
     const TPML_PCR_SELECTION no_pcrs = { .count = 0 };
     const TPM2B_DATA outside = { .size = 0 };
     ESYS_TR tr;
-    TSS2_RC rc = Esys_CreatePrimary(t->esys, hierarchy, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, template,
-                                    &outside, &no_pcrs, &tr, NULL, NULL, NULL, NULL);
+    TSS2_RC rc = Esys_CreatePrimary(t->esys, hierarchy, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+                                    &sensitive, template, &outside, &no_pcrs, &tr, NULL, NULL, NULL, NULL);
 
     return rc == TSS2_RC_SUCCESS ? read_key(t, tr, true, a, ret, e) : failed(e, "making a key", rc);
 }
@@ -201,7 +204,8 @@ bool tpmdev_ak(struct tpmdev *t, uint32_t handle, struct arena *a, struct tpmdev
     if (persistent_key(t, handle, a, ret) && tpm_public_parse(ret->public, ERR_AK_KEY, "AK", &p, NULL)
         && tpm_public_check_ak(&p, "AK", NULL))
         return true;
-    rsa_template(&template, COMMON | TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_SIGN_ENCRYPT,
+    rsa_template(&template,
+                 COMMON | TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_SIGN_ENCRYPT,
                  TPM2_ALG_RSASSA);
     return make_primary(t, ESYS_TR_RH_ENDORSEMENT, &template, a, ret, e);
 }
@@ -213,7 +217,8 @@ bool tpmdev_keep(struct tpmdev *t, const struct tpmdev_key *k, uint32_t handle, 
 
     if (!k->transient)
         return true;
-    rc = Esys_EvictControl(t->esys, ESYS_TR_RH_OWNER, k->handle, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, handle, &tr);
+    rc = Esys_EvictControl(t->esys, ESYS_TR_RH_OWNER, k->handle, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+                           handle, &tr);
     return rc == TSS2_RC_SUCCESS ? true : failed(e, "keeping the attestation key", rc);
 }
 
@@ -259,14 +264,16 @@ static TPML_PCR_SELECTION selection(const struct tpm_bank *bank, uint32_t mask)
 }
 
 /* What one command read: the TPM gives eight values or fewer and says which. */
-static bool take_pcrs(const TPML_PCR_SELECTION *which, const TPML_DIGEST *values, struct pcr_bank *to, uint32_t *left)
+static bool take_pcrs(const TPML_PCR_SELECTION *which, const TPML_DIGEST *values, struct pcr_bank *to,
+                      uint32_t *left)
 {
     uint32_t k = 0;
 
     for (unsigned pcr = 0; pcr < TPM_PCRS && which->count > 0; pcr++) {
         if ((which->pcrSelections[0].pcrSelect[pcr / 8] >> (pcr % 8) & 1) == 0)
             continue;
-        if (k == values->count || !pcr_put(to, pcr, bytes_of(values->digests[k].buffer, values->digests[k].size)))
+        if (k == values->count
+            || !pcr_put(to, pcr, bytes_of(values->digests[k].buffer, values->digests[k].size)))
             return false;
         *left &= ~(1u << pcr);
         k++;
@@ -274,7 +281,8 @@ static bool take_pcrs(const TPML_PCR_SELECTION *which, const TPML_DIGEST *values
     return k > 0;
 }
 
-bool tpmdev_pcrs(struct tpmdev *t, const struct tpm_bank *bank, uint32_t mask, struct pcr_set *ret, struct err *e)
+bool tpmdev_pcrs(struct tpmdev *t, const struct tpm_bank *bank, uint32_t mask, struct pcr_set *ret,
+                 struct err *e)
 {
     struct pcr_bank *to = pcr_set_bank(ret, bank);
 
@@ -282,7 +290,8 @@ bool tpmdev_pcrs(struct tpmdev *t, const struct tpm_bank *bank, uint32_t mask, s
         TPML_PCR_SELECTION want = selection(bank, mask), *got = NULL;
         TPML_DIGEST *values = NULL;
         UINT32 counter;
-        TSS2_RC rc = Esys_PCR_Read(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &want, &counter, &got, &values);
+        TSS2_RC rc =
+            Esys_PCR_Read(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &want, &counter, &got, &values);
         bool ok = rc == TSS2_RC_SUCCESS && to != NULL && take_pcrs(got, values, to, &mask);
 
         Esys_Free(got);
@@ -295,8 +304,9 @@ bool tpmdev_pcrs(struct tpmdev *t, const struct tpm_bank *bank, uint32_t mask, s
     return true;
 }
 
-bool tpmdev_quote(struct tpmdev *t, const struct tpmdev_key *ak, struct bytes nonce, const struct tpm_bank *bank,
-                  uint32_t mask, struct arena *a, struct bytes *ret_attest, struct bytes *ret_sig, struct err *e)
+bool tpmdev_quote(struct tpmdev *t, const struct tpmdev_key *ak, struct bytes nonce,
+                  const struct tpm_bank *bank, uint32_t mask, struct arena *a, struct bytes *ret_attest,
+                  struct bytes *ret_sig, struct err *e)
 {
     const TPMT_SIG_SCHEME of_key = { .scheme = TPM2_ALG_NULL };
     TPML_PCR_SELECTION s = selection(bank, mask);
@@ -307,12 +317,14 @@ bool tpmdev_quote(struct tpmdev *t, const struct tpmdev_key *ak, struct bytes no
 
     if (!nonce_of(nonce, &q, e))
         return false;
-    rc = Esys_Quote(t->esys, ak->handle, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &q, &of_key, &s, &attest, &sig);
+    rc = Esys_Quote(t->esys, ak->handle, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &q, &of_key, &s,
+                    &attest, &sig);
     return take_signed(rc, "quoting", attest, sig, a, ret_attest, ret_sig, e);
 }
 
-bool tpmdev_certify(struct tpmdev *t, const struct tpmdev_key *k, const struct tpmdev_key *ak, struct bytes nonce,
-                    struct arena *a, struct bytes *ret_attest, struct bytes *ret_sig, struct err *e)
+bool tpmdev_certify(struct tpmdev *t, const struct tpmdev_key *k, const struct tpmdev_key *ak,
+                    struct bytes nonce, struct arena *a, struct bytes *ret_attest, struct bytes *ret_sig,
+                    struct err *e)
 {
     const TPMT_SIG_SCHEME of_key = { .scheme = TPM2_ALG_NULL };
     TPM2B_ATTEST *attest = NULL;
@@ -322,13 +334,13 @@ bool tpmdev_certify(struct tpmdev *t, const struct tpmdev_key *k, const struct t
 
     if (!nonce_of(nonce, &q, e))
         return false;
-    rc = Esys_Certify(t->esys, k->handle, ak->handle, ESYS_TR_PASSWORD, ESYS_TR_PASSWORD, ESYS_TR_NONE, &q, &of_key, &attest,
-                      &sig);
+    rc = Esys_Certify(t->esys, k->handle, ak->handle, ESYS_TR_PASSWORD, ESYS_TR_PASSWORD, ESYS_TR_NONE, &q,
+                      &of_key, &attest, &sig);
     return take_signed(rc, "certifying", attest, sig, a, ret_attest, ret_sig, e);
 }
 
-bool tpmdev_sign(struct tpmdev *t, const struct tpmdev_key *k, struct bytes data, struct arena *a, struct bytes *ret,
-                 struct err *e)
+bool tpmdev_sign(struct tpmdev *t, const struct tpmdev_key *k, struct bytes data, struct arena *a,
+                 struct bytes *ret, struct err *e)
 {
     const TPMT_SIG_SCHEME scheme = { .scheme = TPM2_ALG_RSAPSS, .details.rsapss.hashAlg = TPM2_ALG_SHA256 };
     const TPMT_TK_HASHCHECK no_ticket = { .tag = TPM2_ST_HASHCHECK, .hierarchy = TPM2_RH_NULL };
@@ -338,7 +350,8 @@ bool tpmdev_sign(struct tpmdev *t, const struct tpmdev_key *k, struct bytes data
     TSS2_RC rc;
 
     memcpy(in.buffer, d.p, 32);
-    rc = Esys_Sign(t->esys, k->handle, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &in, &scheme, &no_ticket, &sig);
+    rc = Esys_Sign(t->esys, k->handle, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &in, &scheme, &no_ticket,
+                   &sig);
     if (rc != TSS2_RC_SUCCESS)
         return failed(e, "signing", rc);
     *ret = arena_copy(a, bytes_of(sig->signature.rsapss.sig.buffer, sig->signature.rsapss.sig.size));
@@ -352,20 +365,21 @@ bool tpmdev_sign(struct tpmdev *t, const struct tpmdev_key *k, struct bytes data
 static TSS2_RC ek_session(struct tpmdev *t, ESYS_TR *ret)
 {
     const TPMT_SYM_DEF none = { .algorithm = TPM2_ALG_NULL };
-    TSS2_RC rc = Esys_StartAuthSession(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
-                                       TPM2_SE_POLICY, &none, TPM2_ALG_SHA256, ret);
+    TSS2_RC rc = Esys_StartAuthSession(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                                       ESYS_TR_NONE, NULL, TPM2_SE_POLICY, &none, TPM2_ALG_SHA256, ret);
 
     if (rc != TSS2_RC_SUCCESS)
         return rc;
-    rc = Esys_PolicySecret(t->esys, ESYS_TR_RH_ENDORSEMENT, *ret, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, NULL, NULL,
-                           NULL, 0, NULL, NULL);
+    rc = Esys_PolicySecret(t->esys, ESYS_TR_RH_ENDORSEMENT, *ret, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                           ESYS_TR_NONE, NULL, NULL, NULL, 0, NULL, NULL);
     if (rc != TSS2_RC_SUCCESS)
         (void)Esys_FlushContext(t->esys, *ret);
     return rc;
 }
 
-bool tpmdev_activate(struct tpmdev *t, const struct tpmdev_key *ak, const struct tpmdev_key *ek, struct bytes id_object,
-                     struct bytes encrypted, struct arena *a, struct bytes *ret_secret, struct err *e)
+bool tpmdev_activate(struct tpmdev *t, const struct tpmdev_key *ak, const struct tpmdev_key *ek,
+                     struct bytes id_object, struct bytes encrypted, struct arena *a,
+                     struct bytes *ret_secret, struct err *e)
 {
     TPM2B_ENCRYPTED_SECRET secret = { .size = 0 };
     TPM2B_ID_OBJECT object = { .size = 0 };
@@ -381,8 +395,8 @@ bool tpmdev_activate(struct tpmdev *t, const struct tpmdev_key *ak, const struct
         rc = ek_session(t, &session);
     if (rc != TSS2_RC_SUCCESS)
         return failed(e, "preparing the activation", rc);
-    rc = Esys_ActivateCredential(t->esys, ak->handle, ek->handle, ESYS_TR_PASSWORD, session, ESYS_TR_NONE, &object, &secret,
-                                 &out);
+    rc = Esys_ActivateCredential(t->esys, ak->handle, ek->handle, ESYS_TR_PASSWORD, session, ESYS_TR_NONE,
+                                 &object, &secret, &out);
     if (rc != TSS2_RC_SUCCESS) { /* on success the session ends with its use */
         (void)Esys_FlushContext(t->esys, session);
         return failed(e, "activating the credential", rc);
@@ -402,8 +416,10 @@ bool tpmdev_nv(struct tpmdev *t, uint32_t index, struct arena *a, struct bytes *
     ESYS_TR tr;
 
     *ret = (struct bytes){ NULL, 0 };
-    if (Esys_TR_FromTPMPublic(t->esys, index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr) != TSS2_RC_SUCCESS
-        || Esys_NV_ReadPublic(t->esys, tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &public, NULL) != TSS2_RC_SUCCESS)
+    if (Esys_TR_FromTPMPublic(t->esys, index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr)
+            != TSS2_RC_SUCCESS
+        || Esys_NV_ReadPublic(t->esys, tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &public, NULL)
+               != TSS2_RC_SUCCESS)
         return true;
     size = public->nvPublic.dataSize;
     Esys_Free(public);
@@ -413,8 +429,8 @@ bool tpmdev_nv(struct tpmdev *t, uint32_t index, struct arena *a, struct bytes *
     while (at < size) {
         UINT16 n = (UINT16)(size - at > 512 ? 512 : size - at);
         TPM2B_MAX_NV_BUFFER *part = NULL;
-        TSS2_RC rc = Esys_NV_Read(t->esys, ESYS_TR_RH_OWNER, tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, n, (UINT16)at,
-                                  &part);
+        TSS2_RC rc = Esys_NV_Read(t->esys, ESYS_TR_RH_OWNER, tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+                                  n, (UINT16)at, &part);
 
         if (rc != TSS2_RC_SUCCESS)
             return failed(e, "reading an NV index", rc);
@@ -429,14 +445,16 @@ bool tpmdev_nv(struct tpmdev *t, uint32_t index, struct arena *a, struct bytes *
     return true;
 }
 
-bool tpmdev_extend(struct tpmdev *t, unsigned pcr, const struct tpm_bank *bank, struct bytes digest, struct err *e)
+bool tpmdev_extend(struct tpmdev *t, unsigned pcr, const struct tpm_bank *bank, struct bytes digest,
+                   struct err *e)
 {
     TPML_DIGEST_VALUES v = { .count = 1 };
     TSS2_RC rc;
 
     v.digests[0].hashAlg = bank->alg;
     if (digest.n != bank->size || pcr >= TPM_PCRS)
-        return err_set(e, ERR_INTERNAL, WHAT, "a digest of %zu bytes does not fit bank %s", digest.n, bank->name);
+        return err_set(e, ERR_INTERNAL, WHAT, "a digest of %zu bytes does not fit bank %s", digest.n,
+                       bank->name);
     memcpy(&v.digests[0].digest, digest.p, digest.n);
     rc = Esys_PCR_Extend(t->esys, ESYS_TR_PCR0 + pcr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &v);
     return rc == TSS2_RC_SUCCESS ? true : failed(e, "extending a PCR", rc);

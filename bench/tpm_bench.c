@@ -21,6 +21,7 @@ static struct {
     struct trust none;
     struct key *ak_public, *rk_public;
     struct bytes quote, quote_sig, signing_input, jws_sig;
+    struct tpm_log log;
 } the;
 
 static struct bytes sign(EVP_PKEY *k, bool pss, struct bytes data)
@@ -220,12 +221,12 @@ static void set_up(size_t events)
     struct bytes log = make_log(events), key = jwk(the.rk);
     const struct bytes bound[] = { key, LIT("\0"), CHALLENGE };
     struct digest nonce = hash_parts(HASH_SHA256, bound, COUNT(bound));
-    struct tpm_log parsed = tpm_log_open(&the.a);
     struct pcr_bank *b = arena_new(&the.a, struct pcr_bank);
     const struct tpm_event *missing;
     struct out jws = out_open(&the.a);
 
-    if (!tpm_log_add(&parsed, log, "log", NULL) || !tpm_log_replay(&parsed, tpm_bank(TPM_SHA256), b, &missing))
+    the.log = tpm_log_open(&the.a);
+    if (!tpm_log_add(&the.log, log, "log", NULL) || !tpm_log_replay(&the.log, tpm_bank(TPM_SHA256), b, &missing))
         abort();
     the.quote = make_quote(b, digest_bytes(&nonce));
     the.quote_sig = sign(the.ak, false, the.quote);
@@ -241,11 +242,10 @@ static void set_up(size_t events)
 
 static void floor_rsa(void *user, size_t i)
 {
-    static struct digest d;
+    struct digest d = sha256(the.quote);
 
     (void)user;
-    if (i == 0)
-        d = sha256(the.quote);
+    (void)i;
     if (!key_verify_digest(the.ak_public, SIG_RS256, SIG_DER, digest_bytes(&d), the.quote_sig))
         abort();
     (void)key_verify_digest(the.rk_public, SIG_PS256_ANY_SALT, SIG_DER, digest_bytes(&d), the.jws_sig);
@@ -272,6 +272,13 @@ static void verify_only(void *user, size_t i)
     }
 }
 
+static bool reads_no_events(const void *policy, struct bytes claim)
+{
+    (void)policy;
+    return !bytes_is(claim, "events");
+}
+
+/* `user`: the policy does not read the events. */
 static void with_claims(void *user, size_t i)
 {
     static const struct bytes no_issuer;
@@ -280,11 +287,29 @@ static void with_claims(void *user, size_t i)
     struct claims c;
     struct err e = { 0 };
 
-    (void)user;
     (void)i;
-    c = claims_open(&the.request);
-    if (!verify(&rq, &env, &e) || !tpm_request_claims(rq, no_issuer, &env, &c, &e))
+    if (!verify(&rq, &env, &e))
         exit(1);
+    env.reads = user == NULL ? NULL : reads_no_events;
+    c = claims_open(&the.request);
+    if (!tpm_request_claims(rq, no_issuer, &env, &c, &e))
+        exit(1);
+}
+
+/* What nobody can leave out: the two signatures, the digest that one of them is over, an extension and a digest
+ * of the data of each event. */
+static void floor_hashes(void *user, size_t i)
+{
+    const struct tpm_log *log = user;
+    struct digest pcr = sha256(the.signing_input);
+
+    floor_rsa(NULL, i);
+    for (size_t k = 1; k < log->count; k++) {
+        struct digest d = sha256(log->events[k].data);
+        const struct bytes two[] = { digest_bytes(&pcr), digest_bytes(&d) };
+
+        pcr = hash_parts(HASH_SHA256, two, COUNT(two));
+    }
 }
 
 int main(void)
@@ -310,11 +335,17 @@ int main(void)
         rsa = bench_cpu_us(floor_rsa, NULL, &n);
         if (i == 0)
             bench_print("tpm.floor.two_rsa_verifications", rsa, "us", 0, n);
+        us = bench_cpu_us(floor_hashes, &the.log, &n);
+        snprintf(name, sizeof(name), "tpm.floor.with_hashes.%zu_events", sizes[i]);
+        bench_print(name, us, "us", rsa, n);
         us = bench_cpu_us(verify_only, NULL, &n);
         snprintf(name, sizeof(name), "tpm.verify.%zu_events", sizes[i]);
         bench_print(name, us, "us", rsa, n);
-        us = bench_cpu_us(with_claims, NULL, &n);
+        us = bench_cpu_us(with_claims, &the, &n);
         snprintf(name, sizeof(name), "tpm.verify_and_claims.%zu_events", sizes[i]);
+        bench_print(name, us, "us", rsa, n);
+        us = bench_cpu_us(with_claims, NULL, &n);
+        snprintf(name, sizeof(name), "tpm.verify_and_claims_with_events.%zu_events", sizes[i]);
         bench_print(name, us, "us", rsa, n);
     }
     key_free(the.ak_public);

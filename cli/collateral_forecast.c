@@ -180,6 +180,12 @@ static const char *when_of(const struct forecast *f, const struct calendar *cal,
     return NULL;
 }
 
+/* A platform that a set refuses is told as well; only what is missing or over leaves it open. */
+static bool told(const struct set *s)
+{
+    return s->status != NULL || !err_is_undecided(s->error.code);
+}
+
 static const char *word(const struct set *s)
 {
     return s->status != NULL ? s->status : err_name(s->error.code);
@@ -190,7 +196,7 @@ static void tell(struct forecast *f, const char *path, const struct evidence_kin
 {
     struct jobj o = jobj_open(&f->c->a);
     const struct set *now = count == 0 ? NULL : &sets[baseline(f, cal, sets, count)], *next = count == 0 ? NULL : &sets[count - 1];
-    bool decided = now != NULL && now->status != NULL && next->status != NULL, changes = decided && strcmp(now->status, next->status) != 0;
+    bool decided = now != NULL && told(now) && told(next), changes = decided && strcmp(word(now), word(next)) != 0;
     const char *when = changes ? when_of(f, cal, next->number) : NULL;
 
     f->platforms++;

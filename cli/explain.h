@@ -42,6 +42,8 @@ extern const struct explainer explain_snp[];
 extern const size_t explain_snp_count;
 extern const struct explainer explain_intel[];
 extern const size_t explain_intel_count;
+extern const struct explainer explain_tpm[];
+extern const size_t explain_tpm_count;
 extern const struct explainer explain_documents[];
 extern const size_t explain_documents_count;
 

@@ -22,6 +22,7 @@ static const struct {
 } rooms[] = {
     { explain_snp, &explain_snp_count },
     { explain_intel, &explain_intel_count },
+    { explain_tpm, &explain_tpm_count },
     { explain_documents, &explain_documents_count },
 };
 

@@ -17,6 +17,8 @@ static const char help[] =
     "              [--evaluation N] [--policy F] [--json]\n"
     "TYPE: SgxEnclave, OpenEnclave, TdxVm, SevSnpVm, AzureGuest, Tpm (any case)\n";
 
+enum { LONG_VALUE = 120 };
+
 struct verification {
     struct arena a;
     const struct evidence_kind *kind;
@@ -26,6 +28,7 @@ struct verification {
     struct trust trust;
     struct checks checks;
     struct claims claims;
+    void *evidence; /* as parsed */
     int64_t at;
     const char *status;
     const char *policy_file;
@@ -187,16 +190,29 @@ static bool take_option(struct verification *v, int opt)
     }
 }
 
-static bool apply_policy(struct verification *v, struct bytes text, struct err *e)
+/* What a policy asks of the verification itself, as the service takes it. */
+static bool configure(struct verification *v, struct bytes text, struct policy **ret, struct err *e)
 {
-    struct policy *p;
     struct policy_diagnostics diag = policy_diagnostics_open(&v->a);
+    const struct claim *c;
+
+    if (!policy_compile(text, bytes_str(v->kind->name), ret, &diag, e))
+        return false;
+    c = policy_property(*ret, "required_pcr_mask");
+    if (c != NULL)
+        v->settings.required_pcr_mask = (uint32_t)c->integer;
+    c = policy_property(*ret, "require_valid_aik_cert");
+    if (c != NULL)
+        v->settings.require_valid_aik_cert = c->boolean;
+    return true;
+}
+
+static bool apply_policy(struct verification *v, struct policy *p, struct err *e)
+{
     struct policy_result result;
     bool ok;
 
-    if (!policy_compile(text, bytes_str(v->kind->name), &p, &diag, e))
-        return false;
-    claims_str(&v->claims, "x-ms-attestation-type", CLAIM_TO_BOTH, bytes_str(v->kind->token));
+    claims_str(&v->claims, "x-ms-attestation-type", CLAIM_TO_BOTH, bytes_str(evidence_type(v->kind, v->evidence)));
     ok = policy_eval(p, &v->claims, &v->a, &result, NULL, e);
     for (size_t i = 0; ok && i < result.issued.count; i++) {
         struct claim c = result.issued.list[i];
@@ -204,15 +220,15 @@ static bool apply_policy(struct verification *v, struct bytes text, struct err *
         c.use = CLAIM_TO_TOKEN;
         claims_add(&v->claims, c);
     }
-    policy_free(p);
     return ok;
 }
 
 static void print_json(struct verification *v, const char *result, const struct err *e)
 {
-    struct jobj o = jobj_open(&v->a), claims = jobj_open(&v->a);
+    struct jobj o = jobj_open(&v->a), claims = jobj_open(&v->a), incoming = jobj_open(&v->a);
 
     claims_to_object(&v->claims, CLAIM_TO_TOKEN, &claims);
+    claims_to_object(&v->claims, CLAIM_TO_POLICY, &incoming);
     jobj_text(&o, "result", result);
     jobj_text(&o, "type", v->kind->name);
     jobj_text(&o, "at", stamp_text(v->at).s);
@@ -221,10 +237,33 @@ static void print_json(struct verification *v, const char *result, const struct 
     else
         jobj_json(&o, "status", LIT("null"));
     jobj_json(&o, "claims", jobj_print(&claims, true));
+    jobj_json(&o, "policy_claims", jobj_print(&incoming, true));
     jobj_json(&o, "checks", checks_json(&v->checks, &v->a));
     if (e->code != ERR_NONE)
         jobj_json(&o, "error", cli_error_json(e, &v->a));
     cli_print_line(jobj_print(&o, false));
+}
+
+/* Claims of which `use` is the first bit that they have; a longer value is cut. */
+static void print_claims(struct verification *v, const char *title, unsigned use, size_t longest)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < v->claims.count; i++) {
+        const struct claim *c = &v->claims.list[i];
+        struct bytes value = claim_value_json(c, &v->a);
+        size_t n = value.n > longest ? longest : value.n;
+
+        if (((c->use & CLAIM_TO_TOKEN) != 0 ? CLAIM_TO_TOKEN : c->use & CLAIM_TO_POLICY) != use)
+            continue;
+        if (!any)
+            printf("\n%s\n", title);
+        any = true;
+        printf("  %.*s = %.*s", (int)c->name.n, (const char *)c->name.p, (int)n, (const char *)value.p);
+        if (n < value.n)
+            printf("... (%zu bytes)", value.n);
+        putchar('\n');
+    }
 }
 
 static void print_text(struct verification *v, const char *result, const struct err *e)
@@ -244,33 +283,30 @@ static void print_text(struct verification *v, const char *result, const struct 
             printf(": %s%s%s%s\n", c->expected == NULL ? "" : "expected ", c->expected == NULL ? "" : c->expected,
                    c->expected == NULL || c->actual == NULL ? "" : ", found ", c->actual == NULL ? "" : c->actual);
     }
-    if (v->claims.count > 0)
-        printf("\nclaims\n");
-    for (size_t i = 0; i < v->claims.count; i++) {
-        const struct claim *c = &v->claims.list[i];
-        struct bytes value = claim_value_json(c, &v->a);
-
-        if ((c->use & CLAIM_TO_TOKEN) != 0)
-            printf("  %.*s = %.*s\n", (int)c->name.n, (const char *)c->name.p, (int)value.n, (const char *)value.p);
-    }
+    print_claims(v, "claims", CLAIM_TO_TOKEN, SIZE_MAX);
+    print_claims(v, "claims that only a policy sees (--json has them whole)", CLAIM_TO_POLICY, LONG_VALUE);
 }
 
-static int run(struct verification *v, struct bytes policy)
+static int run(struct verification *v, struct bytes text)
 {
     struct verify_env env = { .now = v->at, .trust = &v->trust, .collateral = &v->collateral, .settings = &v->settings,
                               .checks = &v->checks, .a = &v->a };
     struct err e = { .code = ERR_NONE };
+    struct policy *policy = NULL;
     bool ok;
     const char *result;
 
     v->in.offline = true;
-    ok = evidence_verify(v->kind, &v->in, &env, &v->claims, &v->status, &e)
+    ok = (v->policy_file == NULL || configure(v, text, &policy, &e))
+        && evidence_verify_keep(v->kind, &v->in, &env, &v->claims, &v->status, &v->evidence, &e)
         && (v->policy_file == NULL || apply_policy(v, policy, &e));
     result = ok ? "valid" : err_is_undecided(e.code) ? "undecided" : "refused";
     if (v->json)
         print_json(v, result, &e);
     else
         print_text(v, result, &e);
+    if (policy != NULL) /* names of issued claims are its own */
+        policy_free(policy);
     return ok ? EXIT_VALID : cli_status(&e);
 }
 

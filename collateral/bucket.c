@@ -58,6 +58,8 @@ void breaker_failure(struct breaker *b, uint64_t key_hash, uint64_t now_us, uint
     bool was_probe = b->probing;
 
     b->probing = false;
+    if (now_us < b->closed_until_us) /* it went out before the others failed: the same trouble, not more of it */
+        return;
     if (b->failures > 0 && b->last_key == key_hash && !was_probe)
         return;
     b->last_key = key_hash;

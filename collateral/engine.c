@@ -49,6 +49,7 @@ struct engine {
     unsigned timeout_ms;
     int64_t warn;
     uint64_t tick_us;        /* of the next look at all items */
+    int64_t newest[2];       /* evaluation number that was seen, SGX and TDX */
     uint64_t hits, misses, joined, fetches, refused;
 };
 
@@ -162,6 +163,7 @@ static void answer(const struct engine *x, const struct slot *t, const char *err
         r.record = &t->content->record;
         r.from = t->content->v.from;
         r.to = t->content->v.to;
+        r.eval_number = t->content->v.eval_number;
     }
     done(user, &r);
 }
@@ -248,6 +250,27 @@ static void source_bad(struct job *j, struct source *s, bool healthy, const char
 
 static void next_source(struct job *j);
 
+/* The vendor went over to a later set: what is of an earlier one is over for those who ask for the set of the day. */
+static void due_now(void *user, struct slot *t)
+{
+    const struct slot *of = user;
+
+    if (t->content != NULL && (t->need.form == NEED_TCB_INFO || t->need.form == NEED_IDENTITY) && t->need.eval == of->need.eval
+        && t->need.tdx == of->need.tdx && t->content->v.eval_number < of->content->v.eval_number)
+        t->content->refresh_at = 0;
+}
+
+static void note_set(struct engine *x, struct slot *t)
+{
+    int64_t *newest = &x->newest[t->need.tdx];
+
+    if (t->need.eval > 0 || t->content->v.eval_number <= *newest)
+        return;
+    if (*newest != 0)
+        store_each(x->store, due_now, t);
+    *newest = t->content->v.eval_number;
+}
+
 /* What a source gave: kept, or the reason why not. true: the job is done. */
 static bool take(struct job *j, struct source *s, const struct record *r, enum origin origin)
 {
@@ -258,6 +281,7 @@ static bool take(struct job *j, struct source *s, const struct record *r, enum o
 
     if (store_put(x->store, j->slot, r, origin, wall(x), &newer, &e)) {
         source_ok(x, s);
+        note_set(x, j->slot);
         snprintf(text, sizeof(text), "%s from %s, %s", j->slot->key, s->name, newer ? "new" : "as before");
         log_line("info", "collateral", text, "");
         end_job(j, true);
@@ -488,21 +512,6 @@ bool engine_ask(struct engine *x, struct bytes key, enum engine_mode mode, uint6
     if (fresh_job)
         next_source(t->job);
     return true;
-}
-
-void engine_forget(struct engine *x, const void *user)
-{
-    for (struct job *j = x->jobs; j != NULL; j = j->next)
-        for (struct waiter **at = &j->waiters; *at != NULL;) {
-            struct waiter *w = *at;
-
-            if (w->user == user) {
-                *at = w->next;
-                free(w);
-            } else {
-                at = &w->next;
-            }
-        }
 }
 
 void engine_reload(struct engine *x)

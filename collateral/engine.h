@@ -17,7 +17,7 @@ struct engine;
 
 struct engine_answer {
     const struct record *record; /* NULL: none is there; may be past its end, then errors say why no newer one */
-    int64_t from, to;
+    int64_t from, to, eval_number;
     const char *errors;          /* of the sources, for people; "" where nothing failed */
     unsigned retry_after;        /* seconds; 0: nothing failed */
 };
@@ -43,8 +43,6 @@ enum engine_mode {
 };
 /* ERR_BAD_REQUEST: no key. The answer comes by deadline_us of the monotonic clock. */
 bool engine_ask(struct engine *x, struct bytes key, enum engine_mode mode, uint64_t deadline_us, engine_done *done, void *user, struct err *e) CHECKED;
-/* Nobody waits for these answers any more. */
-void engine_forget(struct engine *x, const void *user);
 /* Reads the cache folder and the file sources anew. */
 void engine_reload(struct engine *x);
 /* Puts a record into the cache: vetted like a source's answer, never over a newer one. */

@@ -288,11 +288,13 @@ static bool read_policy(struct attestation *x, struct err *e)
 /* Incoming claims of every type, under their own and their older names (claims.md 1.4). */
 static void common_claims(struct attestation *x)
 {
+    const struct bytes type = bytes_str(evidence_type(x->kind, x->evidence));
+
     claims_str(&x->found, "x-ms-ver", CLAIM_TO_BOTH, LIT("1.0"));
-    claims_str(&x->found, "x-ms-attestation-type", CLAIM_TO_BOTH, bytes_str(x->kind->token));
+    claims_str(&x->found, "x-ms-attestation-type", CLAIM_TO_BOTH, type);
     claims_str(&x->found, "x-ms-policy-hash", CLAIM_TO_BOTH, x->policy_hash);
     claims_str(&x->found, "ver", CLAIM_TO_POLICY, LIT("1.0"));
-    claims_str(&x->found, "tee", CLAIM_TO_POLICY, bytes_str(x->kind->token));
+    claims_str(&x->found, "tee", CLAIM_TO_POLICY, type);
     claims_str(&x->found, "policy_hash", CLAIM_TO_POLICY, x->policy_hash);
     claims_str(&x->found, "maa-policyHash", CLAIM_TO_POLICY, x->policy_hash);
     if (x->policy_signer.n > 0) {
@@ -303,6 +305,27 @@ static void common_claims(struct attestation *x)
         claims_str(&x->found, "nonce", CLAIM_TO_BOTH, x->in.nonce);
     if (x->core->dev)
         claims_bool(&x->found, "x-avouch-dev", CLAIM_TO_BOTH, true);
+}
+
+static bool reads(const void *policy, struct bytes claim)
+{
+    return policy_reads(policy, claim);
+}
+
+/* What the evidence shows stands behind what every type has: policies see the order. */
+static bool gather_claims(struct attestation *x, struct err *e)
+{
+    struct verify_env env = { .now = x->now, .trust = &x->core->trust, .collateral = &x->collateral, .settings = &x->settings,
+                              .memo = x->core->memo, .a = x->a, .reads = reads, .policy = x->policy };
+    struct claims shown = claims_open(x->a);
+
+    if (!evidence_verify_keep(x->kind, &x->in, &env, &shown, &x->status, &x->evidence, e))
+        return false;
+    x->found = claims_open(x->a);
+    common_claims(x);
+    for (size_t i = 0; i < shown.count; i++)
+        claims_add(&x->found, shown.list[i]);
+    return !x->found.failed || err_memory(e, "claims");
 }
 
 /* A refusal is evaluated once more with its trace: the common case does not pay for it. */
@@ -349,21 +372,13 @@ static void put_details(struct attestation *x, struct out *answer)
 
 static bool run(struct attestation *x, struct bytes *ret_token, struct err *e)
 {
-    struct verify_env env;
-
     if (!read_request(x, e) || !protocol_begin(x, e))
         return false;
     if (x->answered) {
         *ret_token = x->answer;
         return true;
     }
-    if (!read_policy(x, e) || !read_collateral(x, e))
-        return false;
-    env = (struct verify_env){ .now = x->now, .trust = &x->core->trust, .collateral = &x->collateral, .settings = &x->settings,
-                               .memo = x->core->memo, .a = x->a };
-    x->found = claims_open(x->a);
-    common_claims(x);
-    return evidence_verify_keep(x->kind, &x->in, &env, &x->found, &x->status, &x->evidence, e) && evaluate(x, e) && write_token(x, ret_token, e);
+    return read_policy(x, e) && read_collateral(x, e) && gather_claims(x, e) && evaluate(x, e) && write_token(x, ret_token, e);
 }
 
 bool core_attest(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e)
@@ -380,6 +395,9 @@ bool core_attest(struct core *c, const struct wire_fields *f, int64_t now, struc
         wire_put(answer, TAG_BODY, token);
     else
         put_details(&x, answer);
+    /* the policy picks the set, and only the core reads policies: the front learns here what to get */
+    if (!ok && e->code == ERR_COLLATERAL_MISSING && x.settings.tcb_eval_number != wire_u32(f, TAG_EVAL_NUMBER, 0))
+        wire_put_u32(answer, TAG_EVAL_NUMBER, (uint32_t)x.settings.tcb_eval_number);
     policy_free(x.compiled_draft);
     return ok;
 }

@@ -184,6 +184,30 @@ static struct bytes policy_in_force(const struct provider *p, struct bytes type,
     return policy_wrap(text, a);
 }
 
+/* The TCB baseline that the policy in force demands; 0: none but the service's own. */
+static uint32_t baseline_of(const struct provider *p, struct bytes type, struct arena *a)
+{
+    struct err e = { .code = ERR_NONE };
+    struct policy *compiled = NULL;
+    struct policy_diagnostics diag = policy_diagnostics_open(a);
+    struct signed_request r;
+    struct bytes text;
+    uint32_t number = 0;
+    bool empty;
+
+    if (!p->has_policy || !signed_request_open(p->policy_jws, ANY_TIME, a, &r, &e))
+        return 0;
+    if (policy_of_request(&r, a, &text, &empty, &e) && policy_compile(text, type, &compiled, &diag, &e)) {
+        const struct claim *c = policy_property(compiled, "x-ms-sgx-tcbidentifier");
+
+        if (c != NULL && !bytes_is(c->text, "azuredefault"))
+            number = (uint32_t)strtoul(arena_str(a, c->text), NULL, 10);
+        policy_free(compiled);
+    }
+    signed_request_done(&r);
+    return number;
+}
+
 bool core_policy_get(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e)
 {
     struct provider p;
@@ -194,6 +218,7 @@ bool core_policy_get(struct core *c, const struct wire_fields *f, int64_t now, s
         return false;
     body = answer_body(&p, now, a);
     jobj_str(&body, "x-ms-policy", policy_in_force(&p, type, a));
+    wire_put_u32(answer, TAG_EVAL_NUMBER, baseline_of(&p, type, a));
     return put_token(c, f, &p, &body, a, answer, e);
 }
 

@@ -20,20 +20,45 @@ struct attest_call {
     const struct evidence_kind *kind;
     struct api_attest body;
     struct needs needs;
+    bool again; /* the core has named the set that the policy picks */
 };
 
-/* That collateral is over is half of the story: the other half is why there is no newer one. */
-static bool replied_expired(struct request *rq, const struct wire_fields *f)
+/* What the core misses, or finds to be over, is half of the story: the other half is why it could not be had. */
+static bool replied_sources(struct request *rq, const struct wire_fields *f)
 {
     const struct attest_call *call = rq->call;
     struct err e, whole = { .code = ERR_NONE };
     const char *why = collateral_errors(rq, &call->needs);
 
-    if (!wire_error(f, &e) || (e.code != ERR_COLLATERAL_EXPIRED && e.code != ERR_CRL_EXPIRED) || why[0] == 0)
+    if (!wire_error(f, &e) || (e.code != ERR_COLLATERAL_EXPIRED && e.code != ERR_CRL_EXPIRED && e.code != ERR_COLLATERAL_MISSING) || why[0] == 0)
         return false;
-    (void)err_set(&whole, e.code, e.what, "%s%s", e.why, why);
+    (void)err_set(&whole, e.code, e.what, "%s; %s: %s", e.why, e.code == ERR_COLLATERAL_MISSING ? "sources" : "no newer one could be had", why);
     rq->retry_after = 30;
     reply_error(rq, &whole);
+    return true;
+}
+
+static bool find_needs(struct request *rq, const struct evidence_kind *kind, const struct api_attest *body, const struct settings *s,
+                       void **ret_ev, struct needs *ret, struct err *e);
+static void send_parcel(struct request *rq);
+
+/* The provider's policy picks a TCB evaluation set by its number (x-ms-sgx-tcbidentifier), which the core has told: its
+ * items are got, and the parcel goes out once more. */
+static bool asked_for_set(struct request *rq, const struct wire_fields *f)
+{
+    struct attest_call *call = rq->call;
+    struct settings s = rq->front->settings;
+    struct err e;
+    void *ev;
+
+    s.tcb_eval_number = wire_u32(f, TAG_EVAL_NUMBER, 0);
+    if (call->again || s.tcb_eval_number == 0 || !wire_error(f, &e))
+        return false;
+    e = (struct err){ .code = ERR_NONE };
+    call->again = true;
+    if (!find_needs(rq, call->kind, &call->body, &s, &ev, &call->needs, &e))
+        return false;
+    collateral_await(rq, &call->needs, COLLATERAL_VERIFY, send_parcel);
     return true;
 }
 
@@ -42,9 +67,11 @@ static void on_answer(struct request *rq, const struct wire_fields *f)
     struct bytes token;
     struct err e = { .code = ERR_NONE };
 
+    if (asked_for_set(rq, f))
+        return;
     if (wire_find(f, TAG_POLICY_HASH, &rq->policy_hash))
         rq->policy_hash = arena_copy(&rq->a, rq->policy_hash);
-    if (replied_expired(rq, f) || core_replied_error(rq, f))
+    if (replied_sources(rq, f) || core_replied_error(rq, f))
         return;
     if (!wire_find(f, TAG_BODY, &token)) {
         (void)err_set(&e, ERR_INTERNAL, "core", "answer has no token");
@@ -79,19 +106,31 @@ static bool is_first_message(struct request *rq, struct bytes data)
     return tpm_message_parse(data, &rq->a, &kind, &jws, NULL) && kind == TPM_MESSAGE_AIKCERT;
 }
 
+/* Answers to one challenge meet in one worker, which remembers that it was answered. */
+static uint32_t challenge_route(const struct tpm_request *t)
+{
+    struct digest d = sha256(t->challenge);
+
+    return 1u + ((uint32_t)d.p[0] << 16 | (uint32_t)d.p[1] << 8 | d.p[2]);
+}
+
 /* Which collateral: asked of the kind itself, which reads the evidence once more in the core. */
-static bool find_needs(struct request *rq, const struct evidence_kind *kind, const struct api_attest *body, struct needs *ret,
-                       struct err *e)
+static bool find_needs(struct request *rq, const struct evidence_kind *kind, const struct api_attest *body, const struct settings *s,
+                       void **ret_ev, struct needs *ret, struct err *e)
 {
     struct evidence_input in = { .evidence = body->evidence };
-    void *ev;
 
+    *ret_ev = NULL;
     *ret = needs_open(&rq->a);
     if (kind == &evidence_tpm && is_first_message(rq, body->evidence))
         return true;
     if (body->evidence.n > kind->max_size)
         return err_set(e, ERR_TOO_LARGE, kind->name, "evidence has %zu bytes, at most %zu are accepted", body->evidence.n, kind->max_size);
-    return kind->parse(&in, &rq->a, &ev, e) && kind->needs(ev, &rq->front->settings, ret, e);
+    if (!kind->parse(&in, &rq->a, ret_ev, e))
+        return false;
+    if (kind == &evidence_tpm)
+        rq->route = challenge_route(*ret_ev);
+    return kind->needs(*ret_ev, s, ret, e);
 }
 
 /* The parcel: all that the core needs. */
@@ -127,6 +166,12 @@ static void send_parcel(struct request *rq)
     core_ask(rq, &frame, id, on_answer);
 }
 
+/* Evidence that no trusted root vouches for makes nobody ask a vendor: invented platforms would use up what real ones need. */
+static bool is_invented(const struct front *f, const struct evidence_kind *kind, const void *ev, const struct needs *n)
+{
+    return kind->genuine != NULL && ev != NULL && collateral_lacks(f, n) && !kind->genuine(ev, &f->trust, NULL);
+}
+
 void handle_attest(struct request *rq)
 {
     const char *type = rq->steps[0];
@@ -134,6 +179,7 @@ void handle_attest(struct request *rq)
     const struct api_limits limits = API_LIMITS_DEFAULT;
     struct attest_call *call = arena_new(&rq->a, struct attest_call);
     struct err e = { .code = ERR_NONE };
+    void *ev;
 
     if (kind == NULL || call == NULL) {
         (void)err_set(&e, kind == NULL ? ERR_BAD_REQUEST : ERR_NO_MEMORY, "attestation type", "'%.40s' is not known", type);
@@ -147,10 +193,13 @@ void handle_attest(struct request *rq)
     rq->operation = arena_printf(&rq->a, "Attest%s", kind->name);
     call->kind = kind;
     rq->call = call;
-    if (!api_attest_parse(rq->body, kind->member, &limits, &rq->a, &call->body, &e) || !find_needs(rq, kind, &call->body, &call->needs, &e)) {
+    if (!api_attest_parse(rq->body, kind->member, &limits, &rq->a, &call->body, &e) || !find_needs(rq, kind, &call->body, &rq->front->settings, &ev, &call->needs, &e)) {
         reply_error(rq, &e);
         return;
     }
     note_digest(rq, call->body.evidence);
-    collateral_await(rq, &call->needs, COLLATERAL_VERIFY, send_parcel);
+    if (is_invented(rq->front, kind, ev, &call->needs))
+        send_parcel(rq); /* the core says what is wrong with it */
+    else
+        collateral_await(rq, &call->needs, COLLATERAL_VERIFY, send_parcel);
 }

@@ -32,7 +32,7 @@ struct entry {
     struct arena own;        /* of the bodies and the error */
     struct bytes bodies[8];
     size_t count;
-    int64_t to;
+    int64_t to, eval_number;
     struct err error;        /* why there is nothing, or nothing newer */
     uint64_t asked_us, retry_us;
     bool asked;              /* a question is under way */
@@ -46,7 +46,8 @@ struct collateral_wait {
     struct request *rq;
     void (*then)(struct request *rq);
     enum collateral_use use;
-    const struct needs *needs;
+    struct needs *needs;
+    bool paired;
     struct entry *open[MAX_NEEDS]; /* NULL: decided */
     size_t count;
     uint64_t deadline_us;
@@ -87,6 +88,34 @@ bool front_load_collateral(struct front *f, struct err *e)
         if (!collateral_add(&f->collateral, body, names[i], &why))
             log_error("front", &why);
     }
+    return true;
+}
+
+static bool load_trust(struct front *f, struct err *e)
+{
+    enum { MAX = 256 };
+    const char *folder = f->config.value[CONFIG_verify_trust], *const *names;
+    struct cert *list = arena_many(&f->own, MAX, struct cert);
+    size_t count, n = 0;
+
+    if (list == NULL)
+        return err_memory(e, "trust anchors");
+    if (folder[0] == 0)
+        return true;
+    if (!folder_list(folder, &f->own, &names, &count, e))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        struct bytes file;
+        struct cert *certs;
+        size_t k;
+
+        if (!file_read(arena_printf(&f->own, "%s/%s", folder, names[i]), 1 << 20, &f->own, &file, e)
+            || !certs_read(file, 16, names[i], &f->own, &certs, &k, e))
+            return false;
+        for (size_t m = 0; m < k && n < MAX; m++)
+            list[n++] = certs[m];
+    }
+    f->trust = (struct trust){ .anchors = list, .count = n };
     return true;
 }
 
@@ -180,7 +209,7 @@ bool collateral_link_open(struct front *f, struct err *e)
         return false;
     l->c.fd = -1;
     f->collateral_link = l;
-    return true;
+    return load_trust(f, e);
 }
 
 static void lost(struct collateral_link *l)
@@ -347,6 +376,7 @@ static void on_frame(struct front *f, const struct wire_header *h, struct bytes 
         x->error = (struct err){ .code = ERR_NONE };
         if (wire_find(&fields, TAG_EXPIRES, &to))
             set_bodies(l, x, &fields, i64_of(to));
+        x->eval_number = wire_u32(&fields, TAG_EVAL_NUMBER, (uint32_t)x->eval_number);
         (void)wire_error(&fields, &x->error);
         x->retry_us = clock_monotonic_us() + (uint64_t)wire_u32(&fields, TAG_RETRY, 0) * SECOND_US;
         wake(f, x);
@@ -369,32 +399,17 @@ static void refuse_missing(struct request *rq, const struct entry *x, const char
     reply_error(rq, &e);
 }
 
-/* All that can be there is there: on to the core, or 503. An item that is over goes to the core as well, which
- * says when it ended and knows of the grace. */
-static void decide(struct front *f, struct collateral_wait *w)
+bool collateral_lacks(const struct front *f, const struct needs *n)
 {
-    struct request *rq = w->rq;
-
-    for (size_t i = 0; i < w->count; i++)
-        if (w->open[i] != NULL)
-            w->open[i]->waits--;
-    for (size_t i = 0; w->use == COLLATERAL_VERIFY && i < w->needs->count && !rq->replied; i++) {
-        const struct need *n = &w->needs->list[i];
-        const struct entry *x = entry_find(f->collateral_link, n->key);
+    for (size_t i = 0; i < n->count; i++) {
+        const struct entry *x = entry_find(f->collateral_link, n->list[i].key);
         struct need_key k;
-        bool folder = false;
 
-        if (n->optional || (x != NULL && x->count > 0) || !need_key_parse(bytes_str(n->key), &k, NULL))
-            continue;
-        for (size_t m = 0; !folder && m < f->collateral.count; m++)
-            folder = need_key_serves(&k, &f->collateral.list[m]);
-        if (!folder)
-            refuse_missing(rq, x, n->key);
+        if ((x == NULL || !entry_valid(f, x))
+            && (!need_key_parse(bytes_str(n->list[i].key), &k, NULL) || !folder_has(f, &k, front_now(f))))
+            return true;
     }
-    if (!rq->replied)
-        w->then(rq);
-    if (rq->replied)
-        http_resume(rq);
+    return false;
 }
 
 /* The entry to wait for, or NULL. */
@@ -418,10 +433,116 @@ static struct entry *look_for(struct front *f, const struct need *n, enum collat
     if (!x->asked && now < x->retry_us)
         return NULL; /* its sources failed just now */
     ask(l, x, use == COLLATERAL_MIRROR);
-    return n->optional ? NULL : x;
+    return x; /* of optional ones too: where evidence does not say which it needs, each may be the one */
 }
 
-void collateral_await(struct request *rq, const struct needs *needs, enum collateral_use use, void (*then)(struct request *rq))
+/* Looks for the needs from `first` on; true: there is something to wait for. */
+static bool wait_for_needs(struct front *f, struct collateral_wait *w, size_t first)
+{
+    bool any = false;
+
+    for (size_t i = first; i < w->needs->count; i++) {
+        w->open[i] = look_for(f, &w->needs->list[i], w->use);
+        if (w->open[i] != NULL) {
+            w->open[i]->waits++;
+            any = true;
+        }
+    }
+    w->count = w->needs->count;
+    if (any) {
+        w->next = f->collateral_link->waits;
+        f->collateral_link->waits = w;
+    }
+    return any;
+}
+
+/* -- sets -- */
+
+/* The evaluation number of what is on hand for a need; 0: nothing. */
+static int64_t number_on_hand(const struct front *f, const struct need *n, const struct need_key *k)
+{
+    const struct entry *x = entry_find(f->collateral_link, n->key);
+    int64_t best = x != NULL && x->count > 0 ? x->eval_number : 0;
+
+    for (size_t i = 0; i < f->collateral.count; i++)
+        if (need_key_serves(k, &f->collateral.list[i]) && f->collateral.list[i].eval_number > best)
+            best = f->collateral.list[i].eval_number;
+    return best;
+}
+
+/* The identity that belongs to a TCB info of this number, unless there is one. NULL: nothing to ask for. */
+static const char *identity_of_set(struct request *rq, const struct needs *needs, bool tdx, int64_t number)
+{
+    const struct front *f = rq->front;
+
+    for (size_t i = 0; i < needs->count; i++) {
+        struct need_key k;
+
+        if (!need_key_parse(bytes_str(needs->list[i].key), &k, NULL) || k.form != NEED_IDENTITY || k.tdx != tdx)
+            continue;
+        if (k.eval != 0 || number_on_hand(f, &needs->list[i], &k) == number || number_on_hand(f, &needs->list[i], &k) == 0)
+            return NULL;
+        k.eval = number;
+        return folder_has(f, &k, front_now(f)) ? NULL : need_key_print(&k, &rq->a);
+    }
+    return NULL;
+}
+
+/* While a vendor goes over to the next set, TCB info and identity come of different numbers for a while: the core
+ * would not mix them. The identity is then asked for by the number of the TCB info. true: there is more to wait for. */
+static bool pair_up(struct front *f, struct collateral_wait *w)
+{
+    size_t known = w->needs->count;
+
+    if (w->paired || w->use != COLLATERAL_VERIFY || f->settings.mix_eval_numbers || f->settings.tcb_eval_number != 0)
+        return false;
+    w->paired = true;
+    for (size_t i = 0; i < known && w->needs->count < MAX_NEEDS; i++) {
+        struct need_key k;
+        const char *key;
+        int64_t number;
+
+        if (!need_key_parse(bytes_str(w->needs->list[i].key), &k, NULL) || k.form != NEED_TCB_INFO)
+            continue;
+        number = number_on_hand(f, &w->needs->list[i], &k);
+        key = number == 0 ? NULL : identity_of_set(w->rq, w->needs, k.tdx, number);
+        if (key != NULL && !needs_add(w->needs, COLL_QE_IDENTITY, key, false))
+            return false;
+    }
+    return wait_for_needs(f, w, known);
+}
+
+/* All that can be there is there: on to the core, or 503. An item that is over goes to the core as well, which
+ * says when it ended and knows of the grace. */
+static void decide(struct front *f, struct collateral_wait *w)
+{
+    struct request *rq = w->rq;
+
+    for (size_t i = 0; i < w->count; i++)
+        if (w->open[i] != NULL)
+            w->open[i]->waits--;
+    if (clock_monotonic_us() < w->deadline_us && pair_up(f, w))
+        return;
+    for (size_t i = 0; w->use == COLLATERAL_VERIFY && i < w->needs->count && !rq->replied; i++) {
+        const struct need *n = &w->needs->list[i];
+        const struct entry *x = entry_find(f->collateral_link, n->key);
+        struct need_key k;
+        bool folder = false;
+
+        if (n->optional || (x != NULL && x->count > 0) || !need_key_parse(bytes_str(n->key), &k, NULL))
+            continue;
+        for (size_t m = 0; !folder && m < f->collateral.count; m++)
+            folder = need_key_serves(&k, &f->collateral.list[m]);
+        if (!folder)
+            refuse_missing(rq, x, n->key);
+    }
+    if (!rq->replied)
+        w->then(rq);
+    if (rq->replied)
+        http_resume(rq);
+}
+
+void collateral_await(struct request *rq, struct needs *needs, enum collateral_use use, void (*then)(struct request *rq))
 {
     struct front *f = rq->front;
     struct collateral_wait *w = arena_new(&rq->a, struct collateral_wait);
@@ -432,20 +553,10 @@ void collateral_await(struct request *rq, const struct needs *needs, enum collat
         reply_error(rq, &e);
         return;
     }
-    *w = (struct collateral_wait){ .rq = rq, .then = then, .use = use, .needs = needs, .count = needs->count,
+    *w = (struct collateral_wait){ .rq = rq, .then = then, .use = use, .needs = needs,
                                    .deadline_us = clock_monotonic_us() + ((uint64_t)f->collateral_link->wait_s + 1) * SECOND_US };
-    for (size_t i = 0; i < needs->count; i++) {
-        w->open[i] = look_for(f, &needs->list[i], use);
-        if (w->open[i] != NULL)
-            w->open[i]->waits++;
-    }
-    for (size_t i = 0; i < w->count; i++)
-        if (w->open[i] != NULL) {
-            w->next = f->collateral_link->waits;
-            f->collateral_link->waits = w;
-            return;
-        }
-    decide(f, w);
+    if (!wait_for_needs(f, w, 0))
+        decide(f, w);
 }
 
 /* -- the parcel -- */
@@ -481,7 +592,8 @@ void front_attach_collateral(const struct front *f, const struct needs *n, struc
     }
     for (size_t i = 0; i < f->collateral.count; i++) {
         const struct collateral_item *item = &f->collateral.list[i];
-        bool wanted = item->kind == COLL_CERTS; /* signing chains: few, and the core chooses */
+        /* signing chains are few, and the core chooses; leaves of AMD's chips may be many */
+        bool wanted = item->kind == COLL_CERTS && !bytes_is(item->subject_cn, "SEV-VCEK");
 
         for (size_t k = 0; !wanted && k < count; k++)
             wanted = need_key_serves(&keys[k], item);
@@ -498,7 +610,7 @@ const char *collateral_errors(struct request *rq, const struct needs *n)
         const struct entry *x = entry_find(rq->front->collateral_link, n->list[i].key);
 
         if (x != NULL && x->error.code != ERR_NONE && o.n == 0)
-            out_printf(&o, "; no newer one could be had: %s", x->error.why);
+            out_text(&o, x->error.why);
     }
     return o.n == 0 ? "" : (const char *)out_view(&o).p;
 }

@@ -112,8 +112,9 @@ static void lose(struct core_link *l)
     }
 }
 
-/* The link with the fewest requests; a closed one is opened again when its time has come. */
-static struct core_link *choose(struct front *f)
+/* The link of the route, or the one with the fewest requests; a closed one is opened again when its time has
+ * come. */
+static struct core_link *choose(struct front *f, uint32_t route)
 {
     struct core_link *best = NULL;
 
@@ -125,6 +126,8 @@ static struct core_link *choose(struct front *f)
         if (l->c.fd >= 0 && (best == NULL || l->count < best->count))
             best = l;
     }
+    if (route != 0 && f->links[route % f->link_count].c.fd >= 0)
+        return &f->links[route % f->link_count];
     return best;
 }
 
@@ -134,7 +137,7 @@ static bool send_to_core(struct request *rq)
     struct core_link *l;
     struct request **at;
 
-    while ((l = choose(rq->front)) != NULL && !channel_send(&l->c, rq->core_frame))
+    while ((l = choose(rq->front, rq->route)) != NULL && !channel_send(&l->c, rq->core_frame))
         lose(l);
     if (l == NULL)
         return false;

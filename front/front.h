@@ -86,6 +86,7 @@ struct request {
     bool awaits_keys;  /* ... and does so now; issuer.c routes the request again */
     /* while the core works on it */
     uint64_t core_id, asked_us;
+    uint32_t route;         /* not 0: requests with the same number go to the same worker, while it lives */
     struct bytes core_frame; /* kept until the answer is there, for another worker */
     bool core_handed_over;
     void *call;             /* of the handler, while it waits */
@@ -230,6 +231,7 @@ struct front {
     struct audit *audit;
     struct metrics *metrics;
     struct collateral_link *collateral_link;
+    struct trust trust;           /* development's anchors: who may ask vendors for collateral */
     int64_t clock_offset; /* --dev only: pretended minus real time */
     uint64_t last_id;
     size_t in_flight;
@@ -239,14 +241,16 @@ struct front {
 /* -- collateral.c -- */
 
 /* Calls `then` when what the evidence needs is there; replies 503 where it cannot be had in time. `needs` lives
- * as long as the request. For the mirror `then` is called in any case, and the folder does not count. */
+ * as long as the request, and may grow. For the mirror `then` is called in any case, and the folder does not count. */
 enum collateral_use {
     COLLATERAL_VERIFY,
     COLLATERAL_MIRROR,        /* only what is in the cache */
     COLLATERAL_MIRROR_FETCH,
 };
-void collateral_await(struct request *rq, const struct needs *needs, enum collateral_use use, void (*then)(struct request *rq));
-/* Why what is over could not be had anew, as the end of a sentence; "" where nothing failed. */
+void collateral_await(struct request *rq, struct needs *needs, enum collateral_use use, void (*then)(struct request *rq));
+/* Whether something is not there and would have to be fetched. */
+bool collateral_lacks(const struct front *f, const struct needs *n);
+/* Why something could not be had, or had anew; "" where nothing failed. */
 const char *collateral_errors(struct request *rq, const struct needs *n);
 /* What the collateral process says about its sources and items (JSON; empty: nothing yet), as of the call before
  * this one: it asks for the next. */

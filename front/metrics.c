@@ -161,6 +161,7 @@ static enum MHD_Result on_scrape(void *cls, struct MHD_Connection *c, const char
         print_requests(f->metrics, &o);
         print_latency(f->metrics, &o);
         print_collateral(f, &o);
+        collateral_metrics(f, &o);
         print_process(f, &o);
     }
     text = out_view(&o);

@@ -1,12 +1,25 @@
 #!/bin/sh
-# make bench: JSON lines: primitives and rooms in one process, then the whole service over HTTPS by wrk, then the
-# peer @phala/dcap-qvl on the same kind of quotes where npm has it. Ratios are against primitives of the same run.
+# make bench: JSON lines: primitives and rooms in one process, then the peer @phala/dcap-qvl on quotes of the same
+# make where npm has it, then the whole service over HTTPS by wrk. Ratios are against primitives of the same run.
 set -eu
 build=$1
 here=$(cd "$(dirname "$0")/.." && pwd)
 for b in "$build"/bench/*_bench; do
     "$b" | tee -a "$build/bench.log"
 done
+value() { sed -n "s/.*\"name\":\"$1\",\"value\":\([0-9.]*\).*/\1/p" "$build/bench.log" | tail -n 1; }
+p256=$(value "floor: P-256 verify")
+rsa=$(value "floor: RSA-2048 sign")
+peer=$build/bench-peer
+mkdir -p "$peer"
+if command -v npm >/dev/null && { [ -d "$peer/node_modules/@phala/dcap-qvl" ] ||
+    npm install --prefix "$peer" --no-audit --no-fund --silent --fetch-retries=1 @phala/dcap-qvl@0.3.9 >"$peer/npm.log" 2>&1; }; then
+    rm -rf "$peer/dev"
+    "$build/avouch-mint" "$peer/dev" 64
+    NODE_PATH=$peer/node_modules node "$here/bench/peer.cjs" "$peer/dev" "$(awk -v p="$p256" 'BEGIN { print 11 * p }')" | tee -a "$build/bench.log"
+else
+    echo "npm cannot install @phala/dcap-qvl: no peer to compare with" >&2
+fi
 command -v wrk >/dev/null || { [ "$(id -u)" = 0 ] && apt-get install -y -qq wrk >/dev/null 2>&1; } || { echo "wrk is not installed: no figures end to end" >&2; exit 0; }
 state=$(mktemp -d /tmp/avouch-bench-XXXXXX)
 "$build/avouch-mint" "$state/dev" 256
@@ -24,9 +37,6 @@ daemon=$!
 trap 'kill $daemon; wait $daemon; rm -rf "$state"' EXIT
 read -r word <"$state/ready"
 url=https://localhost:$(sed 's/.*://' "$state/run/address")
-value() { sed -n "s/.*\"name\":\"$1\",\"value\":\([0-9.]*\).*/\1/p" "$build/bench.log" | tail -n 1; }
-p256=$(value "floor: P-256 verify")
-rsa=$(value "floor: RSA-2048 sign")
 cores=$(nproc)
 memory() { for p in $(pgrep -P $daemon; for c in $(pgrep -P $daemon); do pgrep -P "$c"; done); do awk '/VmRSS/ {print $2}' "/proc/$p/status"; done | awk '{s+=$1} END {print s}'; }
 for connections in 1 8 64; do

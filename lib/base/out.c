@@ -81,6 +81,18 @@ void out_u64le(struct out *o, uint64_t v)
     put_le(o, v, 8);
 }
 
+void out_uint(struct out *o, uint64_t v)
+{
+    uint8_t digits[20];
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = (uint8_t)('0' + v % 10);
+        v /= 10;
+    } while (v > 0);
+    out_bytes(o, bytes_of(digits + at, sizeof(digits) - at));
+}
+
 void out_printf(struct out *o, const char *fmt, ...)
 {
     va_list args;

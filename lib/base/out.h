@@ -25,6 +25,8 @@ void out_u8(struct out *o, uint8_t v);
 void out_u16le(struct out *o, uint16_t v);
 void out_u32le(struct out *o, uint32_t v);
 void out_u64le(struct out *o, uint64_t v);
+/* Decimal, where a long output has many of them: out_printf() costs several times as much. */
+void out_uint(struct out *o, uint64_t v);
 void out_printf(struct out *o, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Room for n bytes that the caller fills, or NULL. */

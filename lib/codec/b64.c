@@ -6,9 +6,9 @@ static const char STD[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0
 
 enum { BAD = 0xff, ONLY_STD = 0x40, ONLY_URL = 0x80 };
 
-/* Value of each ASCII character; two bits tell the characters that only one of the alphabets has. */
+/* Value of each character; two bits tell the characters that only one of the alphabets has. */
 /* clang-format off */
-static const uint8_t values[128] = {
+static const uint8_t values[256] = {
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7e, 0xff, 0xbe, 0xff, 0x7f,
@@ -17,18 +17,14 @@ static const uint8_t values[128] = {
     0x0f, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0xff, 0xff, 0xff, 0xff, 0xbf,
     0xff, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f, 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x28,
     0x29, 0x2a, 0x2b, 0x2c, 0x2d, 0x2e, 0x2f, 0x30, 0x31, 0x32, 0x33, 0xff, 0xff, 0xff, 0xff, 0xff,
+    [128 ... 255] = 0xff,
 };
 /* clang-format on */
-
-static uint8_t lookup(uint8_t c)
-{
-    return c < 128 ? values[c] : BAD;
-}
 
 /* BAD also for a character of the other alphabet where the form is strict. */
 static uint8_t value_of(uint8_t c, enum b64_form form)
 {
-    uint8_t v = lookup(c);
+    uint8_t v = values[c];
 
     if (v == BAD || (form == B64_URL_STRICT && (v & ONLY_STD) != 0) || (form == B64_STD_STRICT && (v & ONLY_URL) != 0))
         return BAD;
@@ -44,7 +40,7 @@ static size_t decode_groups(struct bytes text, enum b64_form form, uint8_t *to)
 
     for (; text.n - i >= 4; i += 4, to += 3) {
         const uint8_t *c = text.p + i;
-        uint8_t v0 = lookup(c[0]), v1 = lookup(c[1]), v2 = lookup(c[2]), v3 = lookup(c[3]);
+        uint8_t v0 = values[c[0]], v1 = values[c[1]], v2 = values[c[2]], v3 = values[c[3]];
         uint8_t all = v0 | v1 | v2 | v3;
 
         if (all == BAD || (all & refuse) != 0)

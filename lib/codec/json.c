@@ -171,17 +171,33 @@ static size_t plain_length(const struct reader *r)
     return n;
 }
 
-/* The opening quote is taken already. Without escapes the result is a view of the input. */
+/* Whether one of eight characters needs a closer look: a control character, 7f or above, a quote, a backslash.
+ * A carry can only accuse a character that stands behind a guilty one. */
+static bool not_plain(uint64_t x)
+{
+    const uint64_t ones = 0x0101010101010101u, high = ones << 7;
+    uint64_t quote = x ^ ones * '"', slash = x ^ ones * '\\';
+
+    return (((x - ones * 0x20) | (x + ones) | x | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & high) != 0;
+}
+
 /* Characters that stand for themselves: most of a long string, so they are passed in one go. */
 static size_t plain_run(const struct reader *r)
 {
     size_t i = r->at;
+    uint64_t eight;
 
+    for (; r->in.n - i >= sizeof(eight); i += sizeof(eight)) {
+        memcpy(&eight, r->in.p + i, sizeof(eight));
+        if (not_plain(eight))
+            break;
+    }
     while (i < r->in.n && r->in.p[i] >= 0x20 && r->in.p[i] < 0x7f && r->in.p[i] != '"' && r->in.p[i] != '\\')
         i++;
     return i - r->at;
 }
 
+/* The opening quote is taken already. Without escapes the result is a view of the input. */
 static bool read_string(struct reader *r, struct bytes *ret)
 {
     size_t start = r->at, n = 0;

@@ -203,7 +203,12 @@ void jobj_text(struct jobj *o, const char *name, const char *text)
 
 void jobj_int(struct jobj *o, const char *name, int64_t v)
 {
-    jobj_raw(o, bytes_str(name), bytes_str(arena_printf(o->a, "%lld", (long long)v)));
+    struct out text = out_open(o->a);
+
+    if (v < 0)
+        out_char(&text, '-');
+    out_uint(&text, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+    jobj_raw(o, bytes_str(name), out_view(&text));
 }
 
 void jobj_bool(struct jobj *o, const char *name, bool v)

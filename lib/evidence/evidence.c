@@ -82,6 +82,11 @@ bool evidence_verify_keep(const struct evidence_kind *kind, const struct evidenc
     return ok;
 }
 
+const char *evidence_type(const struct evidence_kind *kind, const void *ev)
+{
+    return kind->type == NULL ? kind->token : kind->type(ev);
+}
+
 bool evidence_verify(const struct evidence_kind *kind, const struct evidence_input *in,
                      const struct verify_env *env, struct claims *ret_claims, const char **ret_status,
                      struct err *e)

@@ -122,17 +122,28 @@ struct verify_env {
     struct memo *memo;     /* NULL: verify everything anew */
     struct checks *checks; /* NULL: do not record */
     struct arena *a;
+    /* NULL: all claims are made. Else a large one that goes to policies alone is left out where this says that
+     * the policy does not read it. */
+    bool (*reads)(const void *policy, struct bytes claim);
+    const void *policy;
 };
+static inline bool env_reads(const struct verify_env *env, const char *claim)
+{
+    return env->reads == NULL || env->reads(env->policy, bytes_str(claim));
+}
 
 struct evidence_kind {
     const char *name;  /* last step of the URL: "SgxEnclave" */
-    const char *token; /* x-ms-attestation-type: "sgx" */
+    const char *token; /* x-ms-attestation-type: "sgx"; see evidence_type() */
     const char *member; /* of the request: "quote" */
     size_t max_size;   /* larger evidence is refused unread */
     /* Bytes to struct; *ret lives in the arena and points into in->evidence. */
     bool (*parse)(const struct evidence_input *in, struct arena *a, void **ret, struct err *e);
     /* Which collateral; pure, so that the front can ask before it sends the parcel. */
     bool (*needs)(const void *ev, const struct settings *s, struct needs *ret, struct err *e);
+    /* Whether the certificates in the evidence lead to a trusted root; NULL: evidence of this kind has none by nature.
+     * Looked at before a vendor is asked in its name: whoever invents a platform causes no request. */
+    bool (*genuine)(const void *ev, const struct trust *trust, struct err *e);
     bool (*verify)(void *ev, const struct verify_env *env, struct err *e);
     /* Whether runtime and init-time data are bound by the evidence. */
     bool (*bound)(void *ev, const struct evidence_input *in, const struct verify_env *env, struct err *e);
@@ -140,7 +151,11 @@ struct evidence_kind {
                    struct claims *ret, struct err *e);
     /* The platform status word of the specification, or NULL. After verify; also after a refusal. */
     const char *(*status)(const void *ev);
+    /* NULL: `token` names every evidence of the kind. Else what names this one; after parse. */
+    const char *(*type)(const void *ev);
 };
+/* Value of x-ms-attestation-type for evidence as parsed. */
+const char *evidence_type(const struct evidence_kind *kind, const void *ev);
 
 /* Case-insensitive, aliases included (VbsEnclave, Vbs, AzureVM, CVM); NULL: unknown. */
 const struct evidence_kind *evidence_kind_find(struct bytes name);

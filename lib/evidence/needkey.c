@@ -42,7 +42,10 @@ struct query {
     struct need_key *k;
     unsigned seen; /* a bit for each name: none may stand twice */
 };
-enum { SEEN_FMSPC = 1, SEEN_CA = 2, SEEN_EVAL = 4, SEEN_SPL = 8 };
+#define SEEN_FMSPC 1u
+#define SEEN_CA 2u
+#define SEEN_EVAL 4u
+#define SEEN_SPL 8u /* and the four bits above it */
 
 static bool once(struct query *q, unsigned bit)
 {
@@ -71,7 +74,7 @@ static bool take_parameter(struct query *q, struct bytes name, struct bytes valu
     }
     for (size_t i = 0; i < COUNT(spl_names); i++)
         if (bytes_is(name, spl_names[i])) {
-            if (!once(q, SEEN_SPL << i) || !small_number(value, 255, &v))
+            if (!once(q, (unsigned)SEEN_SPL << i) || !small_number(value, 255, &v))
                 return false;
             q->k->spl[i] = (uint8_t)v;
             q->k->has_fmc = q->k->has_fmc || i == 0;

@@ -161,3 +161,13 @@ const struct claim *policy_property(const struct policy *p, const char *name)
 {
     return claims_find(&p->configuration, name);
 }
+
+bool policy_reads(const struct policy *p, struct bytes name)
+{
+    for (size_t i = 0; i < SECTION_COUNT; i++)
+        for (const struct rule *r = p->sections[i].first; r != NULL; r = r->next)
+            for (const struct condition *c = r->conditions; c != NULL; c = c->next)
+                if (c->key == NULL || bytes_equal(c->key->expr->text, name))
+                    return true;
+    return false;
+}

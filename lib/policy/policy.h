@@ -65,6 +65,10 @@ const char *policy_version(const struct policy *p);
  * x-ms-sgx-tcbidentifier (String, "azuredefault" or decimal digits). */
 const struct claim *policy_property(const struct policy *p, const char *name);
 
+/* Whether the evaluation may look at an incoming claim of this name. Where it says false the claim can be left
+ * out and nothing changes: every condition asks for claims of another name. */
+bool policy_reads(const struct policy *p, struct bytes name);
+
 /* The policy as text again, in one style; comments are not kept. */
 bool policy_print(const struct policy *p, struct out *o) CHECKED;
 /* Whether both mean the same: equal syntax trees. */

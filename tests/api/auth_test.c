@@ -100,7 +100,7 @@ static const struct token_row {
     { "x5c in the header", STRANGER, "RS256", .kid = "x", .header = ",\"x5c\":[\"AAAA\"]", .why = "its key 'x' is not one of the issuer's" },
     { "crit", RSA, "RS256", .header = ",\"crit\":[\"exp\"],\"exp\":1", .why = "asks for extensions (crit, b64)" },
     { "b64", RSA, "RS256", .header = ",\"b64\":false", .why = "asks for extensions (crit, b64)" },
-    { "the type of the local issuer", RSA, "RS256", .header = ",\"typ\":\"avouch-admin+jwt\"", .why = "its key 'rsa' is not one of the issuer's" },
+    { "the type of the local issuer", RSA, "RS256", .header = ",\"typ\":\"avouch-admin+jwt\"", .why = "'urn:avouch:local' is configured" },
     { "damaged signature", RSA, "RS256", .damage = true, .why = "the signature (RS256) is not that of the key" },
     { "damaged signature (EC)", P256, "ES256", .damage = true, .why = "the signature (ES256) is not that of the key" },
     { "no roles", RSA, "RS256", .roles = "null", .why = "has no role that allows this operation on 'alpha'" },

@@ -6,17 +6,23 @@
 #include "vendor.h"
 
 #include "codec/b64.h"
+#include "codec/hex.h"
 #include "codec/stamp.h"
+#include "os/channel.h"
 #include "os/io.h"
 #include "os/tls.h"
 
 #include <curl/curl.h>
 #include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define NOW 1767225600LL /* 2026-01-01T00:00:00Z */
@@ -245,6 +251,26 @@ static void slow_source(void **state)
     vendor_release(the.first);
 }
 
+/* A platform that somebody made up, with certificates of his own: refused, and nobody is asked for it. */
+static void invented_platform(void **state)
+{
+    struct intel_pki *own = intel_pki_new();
+    struct pki_options o = the.o;
+    struct out body = out_open(&the.a);
+    struct answer got;
+
+    (void)state;
+    memset(o.fmspc, 0xee, sizeof(o.fmspc));
+    out_text(&body, "{\"quote\":\"");
+    b64url_print(&body, pki_quote(own, &o, &the.a));
+    out_text(&body, "\"}");
+    got = service_call(&the.service, "POST", ATTEST, NULL, out_view(&body));
+    assert_status(&got, 400);
+    assert_non_null(strstr(answer_message(&the.service, &got), "UNTRUSTED_ROOT"));
+    assert_int_equal(vendor_count(the.first, "eeeeeeeeeeee"), 0);
+    intel_pki_free(own);
+}
+
 /* What failed once is there when the source has it again: nothing is wrong for longer than it must be. */
 static void recovers(void **state)
 {
@@ -385,7 +411,7 @@ static void outage_until_the_end(void **state)
 static void outage_beyond_the_end(void **state)
 {
     (void)state;
-    outage_at("2026-02-02T00:00:00Z", 503, "_EXPIRED");
+    outage_at("2026-02-02T00:00:00Z", 503, "no newer one could be had");
 }
 
 /* A new platform during the outage: it alone has to wait for better times. */
@@ -400,6 +426,36 @@ static void unknown_during_outage(void **state)
     assert_missing(&got, p.fmspc, "pcs http://127.0.0.1:9: ");
     got = attest(&fleet[0]);
     assert_token(&got);
+}
+
+static bool file_contains(const char *path, const char *text)
+{
+    struct arena b;
+    struct bytes file;
+    bool found;
+
+    arena_init(&b, 16 << 20);
+    file = test_read(&b, path);
+    found = bytes_contain(file, bytes_str(text));
+    arena_done(&b);
+    return found;
+}
+
+/* What nears its end and cannot be refreshed is told in the log, for whoever watches it. */
+static void alert_before_the_end(void **state)
+{
+    const char *log = arena_printf(&the.a, "%s/log", the.folder);
+    int saved = dup(STDERR_FILENO), file = open(log, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+
+    (void)state;
+    assert_true(dup2(file, STDERR_FILENO) >= 0);
+    close(file);
+    outage_at("2026-01-29T00:00:00Z", 200, NULL);
+    while (!file_contains(log, "\"alert\":\"collateral-expiry\""))
+        usleep(10000);
+    assert_true(dup2(saved, STDERR_FILENO) >= 0);
+    close(saved);
+    assert_true(file_contains(log, "ends at 2026-01-31T00:00:00Z and could not be refreshed"));
 }
 
 /* -- killing -- */
@@ -449,6 +505,22 @@ static void survives_kill(void **state)
     background_join(&b);
     assert_token(&b.answer);
     arena_done(&b.service.a);
+}
+
+/* Behind its walls: a filter of system calls, and no way to more rights. */
+static void has_walls(void **state)
+{
+    const char *path = arena_printf(&the.a, "/proc/%d/status", (int)pid_of("avouch-collater"));
+    char line[256];
+    FILE *f = fopen(path, "r");
+    int walls = 0;
+
+    (void)state;
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f) != NULL)
+        walls += strncmp(line, "Seccomp:\t2", 10) == 0 || strncmp(line, "NoNewPrivs:\t1", 13) == 0;
+    fclose(f);
+    assert_int_equal(walls, 2);
 }
 
 /* Damaged files of the cache are left out, whatever is in them. */
@@ -557,9 +629,402 @@ static void refreshed_at_half_life(void **state)
     vendor_options(the.first, &the.o);
 }
 
-static void bundle_alone(void **state)
+/* The number that configuration picks goes out to the source, and nothing else is taken for it. */
+static void evaluation_number(void **state)
 {
+    struct platform p = platform_new();
+    struct answer got;
+    struct bytes token;
+    int64_t number = 0;
+
     (void)state;
+    service_restart(&the.service, config_with("2026-01-01T00:00:00Z", arena_printf(&the.a, "intel = pcs:%s\n[verify]\nevaluation_number = 18\n", url_of(the.first))),
+                    dev);
+    got = attest(&p);
+    assert_token(&got);
+    assert_true(json_string(json_member(got.json, "token"), &token));
+    assert_true(json_int(json_member(token_part(&the.a, token, 1), "x-ms-sgx-tcb-eval-number"), &number));
+    assert_int_equal(number, 18);
+    assert_int_equal(vendor_count(the.first, arena_printf(&the.a, "fmspc=%s&tcbEvaluationDataNumber=18", p.fmspc)), 1);
+    service_restart(&the.service, config_with("2026-01-01T00:00:00Z", arena_printf(&the.a, "intel = pcs:%s\nupdate = early\n", url_of(the.first))), dev);
+    p = platform_new();
+    got = attest(&p);
+    assert_int_equal(vendor_count(the.first, arena_printf(&the.a, "fmspc=%s&update=early", p.fmspc)), 1);
+}
+
+/* A policy picks the set: the core tells the front, which gets it. A set that cannot be had is never replaced by another. */
+static void policy_picks_set(void **state)
+{
+    static const char policy[] = "version= 1.1;configurationrules{=> issueproperty(type=\"x-ms-sgx-tcbidentifier\", value=\"15\");};"
+                                 "authorizationrules{=> permit();};issuancerules{};";
+    struct platform p = platform_new();
+    struct out body = out_open(&the.a);
+    struct answer got;
+    struct bytes token;
+    int64_t number = 0;
+
+    (void)state;
+    service_restart(&the.service, config_with("2026-01-01T00:00:00Z", arena_printf(&the.a, "intel = pcs:%s\n", url_of(the.first))), dev);
+    out_bytes(&body, bytes_part(p.body, 0, p.body.n - 1));
+    out_text(&body, ",\"draftPolicyForAttestation\":");
+    json_print_string(&body, LIT(policy));
+    out_text(&body, "}");
+    vendor_fault(the.first, "tcbEvaluationDataNumber=15", FAULT_404);
+    got = service_call(&the.service, "POST", ATTEST, NULL, out_view(&body));
+    assert_missing(&got, "of evaluation number 15", "HTTP 404");
+    vendor_fault(the.first, "tcbEvaluationDataNumber=15", FAULT_NONE);
+    do
+        got = service_call(&the.service, "POST", ATTEST, NULL, out_view(&body));
+    while (got.status == 503);
+    assert_token(&got);
+    assert_true(json_string(json_member(got.json, "token"), &token));
+    assert_true(json_int(json_member(token_part(&the.a, token, 1), "x-ms-sgx-tcb-eval-number"), &number));
+    assert_int_equal(number, 15);
+    got = attest(&p); /* others keep the set of the day */
+    assert_token(&got);
+}
+
+/* The vendor goes over to the next set between two platforms: neither has to wait until all items are of one set. */
+static void change_of_sets(void **state)
+{
+    struct platform before = platform_new(), after = platform_new();
+    struct pki_options next = the.o;
+    struct answer got;
+
+    (void)state;
+    service_restart(&the.service, config_with("2026-01-01T00:00:00Z", arena_printf(&the.a, "intel = pcs:%s\n", url_of(the.second))), dev);
+    got = attest(&before);
+    assert_token(&got);
+    next.eval_number = next.qe_eval_number = 21;
+    next.coll_from += 3600;
+    vendor_options(the.second, &next);
+    got = attest(&after);
+    assert_token(&got);
+    got = attest(&before);
+    assert_token(&got);
+    vendor_options(the.second, &the.o);
+}
+
+static void one_source(void **state);
+
+/* -- the tool, bundles -- */
+
+static struct bytes tool(int want, const char *const *arguments)
+{
+    const char *argv[24] = { program_path(&the.a, "avouch"), "collateral" };
+    size_t n = 2;
+    struct bytes printed;
+    int status;
+
+    while (*arguments != NULL)
+        argv[n++] = *arguments++;
+    argv[n++] = "--trust";
+    argv[n++] = arena_printf(&the.a, "%s/trust", the.folder);
+    argv[n] = NULL;
+    printed = run_program(&the.a, argv, &status);
+    if (status != want)
+        fail_msg("avouch collateral %s: status %d, expected %d: %.*s", argv[2], status, want, (int)printed.n, (const char *)printed.p);
+    return printed;
+}
+#define TOOL(want, ...) tool((want), (const char *const[]){ __VA_ARGS__, NULL })
+#define AT "--at", "2026-01-01T00:00:00Z"
+
+static const struct json *json_of(struct bytes text)
+{
+    const struct json *j;
+    struct err e = { 0 };
+
+    assert_ok(json_parse(text, 64, "output", &the.a, &j, &e), &e);
+    return j;
+}
+
+/* From one site to another in a file: the other never had a network. */
+static void offline(void **state)
+{
+    struct platform p = platform_new();
+    const char *bundle = arena_printf(&the.a, "%s/bundle", the.folder), *cache = arena_printf(&the.a, "%s/cache", the.folder),
+               *damaged = arena_printf(&the.a, "%s/damaged", the.folder), *own = arena_printf(&the.a, "%s/state/collateral", the.service.state);
+    struct err e = { 0 };
+    struct bytes b;
+    struct answer got;
+    uint8_t *copy;
+
+    (void)state;
+    one_source(NULL);
+    got = attest(&p);
+    assert_token(&got);
+    TOOL(0, "export", bundle, "--cache", own, AT);
+    TOOL(0, "import", bundle, "--cache", cache, AT);
+    assert_true(json_of(TOOL(0, "list", "--json", "--cache", cache, AT))->count >= 4);
+    TOOL(0, "check", "--cache", cache, AT);
+    TOOL(1, "check", "--cache", cache, "--at", "2026-01-29T12:00:00Z");
+    TOOL(0, "check", "--cache", cache, "--at", "2026-01-29T12:00:00Z", "--warn", "3600");
+    TOOL(1, "check", "--cache", cache, "--at", "2026-02-05T00:00:00Z", "--warn", "0");
+    TOOL(3, "check", "--cache", arena_printf(&the.a, "%s/empty", the.folder), AT);
+    TOOL(1, "import", bundle, "--cache", arena_printf(&the.a, "%s/late", the.folder), "--at", "2026-02-05T00:00:00Z");
+    TOOL(2, "export", "--cache", cache);
+    b = test_read(&the.a, bundle);
+    copy = (uint8_t *)(uintptr_t)arena_copy(&the.a, b).p;
+    copy[b.n / 2] ^= 1;
+    assert_ok(file_write(damaged, bytes_of(copy, b.n), 0644, &e), &e);
+    TOOL(1, "import", damaged, "--cache", cache, AT);
+    TOOL(0, "fetch", "sgx/rootcacrl", "--cache", cache, AT);
+    service_stop(&the.service);
+    start(arena_printf(&the.a, "intel = none\nbundle = %s\n", bundle));
+    got = attest(&p);
+    assert_token(&got);
+    p = platform_new();
+    got = attest(&p);
+    assert_missing(&got, p.fmspc, "has no such item");
+    service_stop(&the.service);
+    start("intel = none\n");
+    fleet[0] = p;
+}
+
+/* A bundle that is imported beside a running service is taken up on SIGHUP. */
+static void import_while_running(void **state)
+{
+    const char *bundle = arena_printf(&the.a, "%s/bundle2", the.folder), *conf = arena_printf(&the.a, "%s/fetch.conf", the.folder);
+    const char *cache = arena_printf(&the.a, "%s/cache2", the.folder);
+    struct platform p = platform_new();
+    struct err e = { 0 };
+    struct answer got = attest(&p);
+
+    (void)state;
+    assert_missing(&got, p.fmspc, "no source is configured");
+    assert_ok(file_write(conf, bytes_str(arena_printf(&the.a, "[collateral]\nintel = pccs:%s\n", url_of(the.second))), 0644, &e), &e);
+    TOOL(0, "fetch", "--config", conf, "--cache", cache, AT, arena_printf(&the.a, "sgx/tcb?fmspc=%s", p.fmspc), "sgx/qe/identity", "sgx/rootcacrl",
+         "sgx/pckcrl?ca=processor");
+    TOOL(2, "fetch", "--config", conf, "--cache", cache, AT, "sgx/nothing");
+    vendor_fault(the.second, "/qe/identity", FAULT_500);
+    TOOL(3, "fetch", "--anew", "--config", conf, "--cache", cache, AT, "sgx/qe/identity");
+    vendor_fault(the.second, "/qe/identity", FAULT_NONE);
+    TOOL(0, "export", bundle, "--cache", cache, AT);
+    TOOL(0, "import", bundle, "--cache", arena_printf(&the.a, "%s/state/collateral", the.service.state), AT);
+    assert_int_equal(kill(the.service.pid, SIGHUP), 0);
+    do
+        got = attest(&p);
+    while (got.status == 503);
+    assert_token(&got);
+}
+
+static void write_set(const char *folder, int64_t number, const char *status)
+{
+    struct pki_options o = the.o;
+    struct err e = { 0 };
+    const char *n = arena_printf(&the.a, "%s/set-%lld", folder, (long long)number);
+
+    o.eval_number = o.qe_eval_number = number;
+    o.platform_status = status;
+    assert_ok(file_write(arena_printf(&the.a, "%s.tcb.json", n), pki_tcb_info(the.pki, &o, &the.a), 0644, &e), &e);
+    assert_ok(file_write(arena_printf(&the.a, "%s.qe.json", n), pki_qe_identity(the.pki, &o, &the.a), 0644, &e), &e);
+}
+
+/* Which platforms a TCB recovery will stop, and when. */
+static void forecast(void **state)
+{
+    static const char numbers[] =
+        "{\"tcbEvaluationDataNumbers\":{\"id\":\"SGX\",\"version\":1,\"issueDate\":\"2025-12-31T00:00:00Z\",\"nextUpdate\":\"2026-01-30T00:00:00Z\","
+        "\"tcbEvalNumbers\":[{\"tcbEvaluationDataNumber\":17,\"tcbRecoveryEventDate\":\"2024-03-12T00:00:00Z\",\"tcbDate\":\"2024-03-13T00:00:00Z\"},"
+        "{\"tcbEvaluationDataNumber\":18,\"tcbRecoveryEventDate\":\"2025-06-10T00:00:00Z\",\"tcbDate\":\"2025-06-11T00:00:00Z\"}]},\"signature\":\"00\"}";
+    const char *items = arena_printf(&the.a, "%s/items", the.folder), *evidence = arena_printf(&the.a, "%s/evidence", the.folder);
+    struct pki_options o = the.o;
+    struct err e = { 0 };
+    const struct json *j, *p;
+    int64_t n = -1;
+    bool changes = false;
+
+    (void)state;
+    assert_true(folder_make(items, 0755, &e) && folder_make(evidence, 0755, &e));
+    write_set(items, 17, "UpToDate");
+    write_set(items, 18, "OutOfDate");
+    assert_ok(file_write(arena_printf(&the.a, "%s/numbers.json", items), LIT(numbers), 0644, &e), &e);
+    assert_ok(file_write(arena_printf(&the.a, "%s/root.crl", items), pki_root_crl(the.pki, &o, &the.a), 0644, &e), &e);
+    assert_ok(file_write(arena_printf(&the.a, "%s/pck.crl", items), pki_pck_crl(the.pki, &o, &the.a), 0644, &e), &e);
+    assert_ok(file_write(arena_printf(&the.a, "%s/chain.pem", items), pki_tcb_chain(the.pki, &o, &the.a), 0644, &e), &e);
+    assert_ok(file_write(arena_printf(&the.a, "%s/quote", evidence), pki_quote(the.pki, &o, &the.a), 0644, &e), &e);
+    j = json_of(TOOL(1, "forecast", "--evidence", evidence, "--collateral", items, "--json", AT));
+    assert_true(json_int(json_member(j, "changing"), &n));
+    assert_int_equal(n, 1);
+    p = json_member(j, "platforms")->child;
+    assert_true(json_bool(json_member(p, "changes"), &changes) && changes);
+    assert_text(json_member(p, "status")->text, "OK");
+    assert_text(json_member(p, "becomes")->text, "OUT_OF_DATE");
+    assert_text(json_member(p, "when")->text, "2026-06-10T00:00:00Z");
+    TOOL(0, "forecast", "--evidence", evidence, "--collateral", items, AT, "--evaluation", "18");
+    TOOL(3, "forecast", "--evidence", evidence, "--cache", arena_printf(&the.a, "%s/empty", the.folder), AT);
+}
+
+/* -- the mirror -- */
+
+/* A service that has this one as its only source: all forms of the serving side are read by our own client. */
+static void mirror_of_mirror(void **state)
+{
+    struct service upper = the.service;
+    struct platform p = platform_new();
+    struct answer got;
+
+    (void)state;
+    service_restart(&upper, config_with("2026-01-01T00:00:00Z", arena_printf(&the.a, "intel = pcs:%s\nmirror = fetch\n", url_of(the.first))), dev);
+    start(arena_printf(&the.a, "intel = mirror:%s\nca = %s\nwait = 10\n", upper.url, upper.ca));
+    got = attest(&p);
+    assert_token(&got);
+    assert_int_equal(vendor_count(the.first, p.fmspc), 1);
+    assert_int_equal(service_stop(&the.service), 0);
+    the.service = upper;
+}
+
+static struct answer get(const char *path)
+{
+    return service_call(&the.service, "GET", path, NULL, (struct bytes){ NULL, 0 });
+}
+
+static void mirror_paths(void **state)
+{
+    struct platform p = platform_new();
+    const char *tcb = arena_printf(&the.a, "/sgx/certification/v4/tcb?fmspc=%s", p.fmspc);
+    struct answer got;
+
+    (void)state;
+    service_restart(&the.service, config_with("2026-01-01T00:00:00Z", arena_printf(&the.a, "intel = pcs:%s\n", url_of(the.first))), dev);
+    got = get(tcb);
+    assert_status(&got, 404); /* a mirror does not fetch for strangers unless it is told to */
+    assert_int_equal(vendor_count(the.first, p.fmspc), 0);
+    got = attest(&p);
+    assert_token(&got);
+    got = get(tcb);
+    assert_status(&got, 200);
+    assert_non_null(json_member(got.json, "tcbInfo"));
+    assert_non_null(strstr(answer_header(&the.service, &got, "TCB-Info-Issuer-Chain"), "-----BEGIN%20CERTIFICATE-----%0A"));
+    got = get(arena_printf(&the.a, "/sgx/certification/v3/tcb?fmspc=%s", p.fmspc));
+    assert_status(&got, 404); /* the form of version 3 is another */
+    got = get("/sgx/certification/v3/qe/identity");
+    assert_status(&got, 200);
+    assert_non_null(answer_header(&the.service, &got, "SGX-Enclave-Identity-Issuer-Chain"));
+    got = get("/sgx/certification/v4/pckcrl?ca=processor");
+    assert_status(&got, 200);
+    assert_non_null(strstr((const char *)got.body.p, "-----BEGIN X509 CRL-----"));
+    got = get("/sgx/certification/v4/pckcrl?ca=processor&encoding=der");
+    assert_int_equal(got.body.p[0], 0x30);
+    assert_non_null(answer_header(&the.service, &got, "SGX-PCK-CRL-Issuer-Chain"));
+    got = get("/sgx/certification/v4/rootcacrl");
+    assert_memory_equal(got.body.p, "30", 2);
+    got = get("/sgx/certification/v4/tcb?fmspc=nonsense");
+    assert_status(&got, 400);
+    got = get("/sgx/certification/v4/platforms");
+    assert_status(&got, 404);
+    service_restart(&the.service, config_with("2026-01-01T00:00:00Z", "intel = none\nmirror = off\n"), dev);
+    got = get(tcb);
+    assert_status(&got, 404);
+}
+
+/* A real chip's certificate from KDS to cache to mirror; another chip's is not taken for it. */
+static void kds(void **state)
+{
+    struct bytes report, chip, tcb, der;
+    const char *path, *other;
+    struct answer got;
+
+    (void)state;
+    if (test_vectors() == NULL)
+        skip();
+    report = test_vector(&the.a, "snp/milan-v2/report.bin");
+    der = test_vector(&the.a, "snp/milan-v2/vcek.der");
+    chip = bytes_part(report, 0x1a0, 64);
+    tcb = bytes_part(report, 0x180, 8);
+    path = arena_printf(&the.a, "/vcek/v1/Milan/%s?blSPL=%u&teeSPL=%u&snpSPL=%u&ucodeSPL=%u", (const char *)hex_encode(&the.a, chip).p, tcb.p[0], tcb.p[1],
+                        tcb.p[6], tcb.p[7]);
+    other = arena_printf(&the.a, "/vcek/v1/Milan/00%s?blSPL=3&teeSPL=0&snpSPL=8&ucodeSPL=115", (const char *)hex_encode(&the.a, bytes_part(chip, 1, 63)).p);
+    service_restart(&the.service, config_with("2026-01-01T00:00:00Z", arena_printf(&the.a, "amd = kds:%s\nmirror = fetch\n", url_of(the.second))), dev);
+    got = get(path);
+    assert_status(&got, 200);
+    assert_bytes_equal(got.body, der);
+    got = get(path);
+    assert_status(&got, 200);
+    assert_int_equal(vendor_count(the.second, path), 1);
+    got = get(other);
+    assert_status(&got, 404);
+}
+
+/* A report that came without its certificate, and whose version does not say which line the chip is of: all lines are
+ * asked, the one that has the chip answers. Where none does, that is undecided, not refused. */
+static void snp_report_alone(void **state)
+{
+    struct out body = out_open(&the.a);
+    struct answer got;
+
+    (void)state;
+    if (test_vectors() == NULL)
+        skip();
+    vendor_file(the.second, "/vcek/v1/Milan/", test_vector(&the.a, "snp/milan-v2/vcek.der"));
+    out_text(&body, "{\"report\":\"");
+    b64url_print(&body, test_vector(&the.a, "snp/milan-v2/report.bin"));
+    out_text(&body, "\"}");
+    service_restart(&the.service, config_with("2026-01-01T00:00:00Z", arena_printf(&the.a, "amd = kds:%s\n", url_of(the.first))), dev);
+    got = service_call(&the.service, "POST", "/attest/SevSnpVm?api-version=2022-08-01", NULL, out_view(&body));
+    assert_missing(&got, "without its VCEK certificate", "HTTP 404");
+    service_restart(&the.service, config_with("2026-01-01T00:00:00Z", arena_printf(&the.a, "amd = kds:%s\n", url_of(the.second))), dev);
+    got = service_call(&the.service, "POST", "/attest/SevSnpVm?api-version=2022-08-01", NULL, out_view(&body));
+    assert_token(&got);
+}
+
+/* -- status -- */
+
+static void status_message(void **state)
+{
+    struct sockaddr_un at = { .sun_family = AF_UNIX };
+    struct out frame = wire_begin(&the.a, MSG_COLLATERAL_STATUS, 7);
+    struct channel c;
+    struct wire_header h;
+    struct wire_fields f;
+    struct bytes payload, body;
+    struct err e = { 0 };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const struct json *j;
+
+    (void)state;
+    snprintf(at.sun_path, sizeof(at.sun_path), "%s/state/run/collateral.sock", the.service.state);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&at, sizeof(at)), 0);
+    c = channel_open(fd);
+    assert_true(channel_send(&c, wire_end(&frame)));
+    while (!channel_next(&c, &h, &payload)) {
+        struct pollfd p = { .fd = c.fd, .events = POLLIN };
+
+        (void)poll(&p, 1, -1);
+        assert_true(channel_fill(&c));
+    }
+    assert_int_equal(h.id, 7);
+    assert_ok(wire_fields_parse(payload, &the.a, &f, &e), &e);
+    assert_true(wire_find(&f, TAG_BODY, &body));
+    j = json_of(body);
+    assert_true(json_member(j, "sources")->count >= 1);
+    assert_true(json_member(j, "entries")->count >= 1);
+    assert_non_null(json_member(json_member(j, "sources")->child, "state"));
+    channel_close(&c);
+}
+
+/* A peer that speaks nonsense loses its connection; the process goes on. */
+static void nonsense_on_the_socket(void **state)
+{
+    static const uint8_t frames[][24] = {
+        { 0xff, 0xff, 0xff, 0xff, 10, 0 }, { 4, 0, 0, 0, 99, 0 }, { 0, 0, 0, 0, MSG_ATTEST, 0 }, { 0, 0, 0, 0, MSG_FETCH, 0 },
+        { 4, 0, 0, 0, MSG_FETCH, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 9, 9, 9 },
+    };
+    pid_t before = pid_of("avouch-collater");
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(frames); i++) {
+        struct sockaddr_un at = { .sun_family = AF_UNIX };
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        char byte;
+
+        snprintf(at.sun_path, sizeof(at.sun_path), "%s/state/run/collateral.sock", the.service.state);
+        assert_int_equal(connect(fd, (const struct sockaddr *)&at, sizeof(at)), 0);
+        assert_int_equal(write(fd, frames[i], i == 4 ? 20 : 16), i == 4 ? 20 : 16);
+        assert_true(read(fd, &byte, 1) <= 0);
+        close(fd);
+    }
+    assert_int_equal(pid_of("avouch-collater"), before);
 }
 
 /* -- */
@@ -630,6 +1095,7 @@ int main(void)
         suite_add(&s, arena_printf(&the.a, "only source: %s", rows[i].name), only_source, (void *)(uintptr_t)&rows[i]);
     suite_add(&s, "redirect to the same host", redirect_here, NULL);
     suite_add(&s, "only source: slow", slow_source, NULL);
+    suite_add(&s, "invented platform", invented_platform, NULL);
     suite_add(&s, "recovers by itself", recovers, NULL);
     suite_add(&s, "refused stays refused", verdicts_stay_apart, NULL);
     suite_add(&s, "two sources", two_sources, NULL);
@@ -638,9 +1104,11 @@ int main(void)
     suite_add(&s, "patient service", patient, NULL);
     suite_add(&s, "stampede", stampede, NULL);
     suite_add(&s, "killed while it fetches", survives_kill, NULL);
+    suite_add(&s, "walls", has_walls, NULL);
     suite_add(&s, "warm cache", warm_cache, NULL);
     suite_add(&s, "all sources down, an hour later", outage_of_an_hour, NULL);
     suite_add(&s, "all sources down, an hour before the end", outage_until_the_end, NULL);
+    suite_add(&s, "alert before the end", alert_before_the_end, NULL);
     suite_add(&s, "all sources down, beyond the end", outage_beyond_the_end, NULL);
     suite_add(&s, "all sources down, new platform", unknown_during_outage, NULL);
     for (size_t i = 0; i < COUNT(forms); i++)
@@ -648,7 +1116,18 @@ int main(void)
     suite_add(&s, "damaged cache", damaged_cache, NULL);
     suite_add(&s, "TLS is verified", tls_verified, NULL);
     suite_add(&s, "refreshed at half-life, never by an older set", refreshed_at_half_life, NULL);
-    suite_add(&s, "bundle alone", bundle_alone, NULL);
+    suite_add(&s, "evaluation numbers", evaluation_number, NULL);
+    suite_add(&s, "policy picks the set", policy_picks_set, NULL);
+    suite_add(&s, "change of sets", change_of_sets, NULL);
+    suite_add(&s, "offline: export, import, bundle as the only source", offline, NULL);
+    suite_add(&s, "import beside a running service", import_while_running, NULL);
+    suite_add(&s, "forecast", forecast, NULL);
+    suite_add(&s, "mirror of a mirror", mirror_of_mirror, NULL);
+    suite_add(&s, "mirror paths", mirror_paths, NULL);
+    suite_add(&s, "SEV-SNP report without its certificate", snp_report_alone, NULL);
+    suite_add(&s, "KDS", kds, NULL);
+    suite_add(&s, "status", status_message, NULL);
+    suite_add(&s, "nonsense on the socket", nonsense_on_the_socket, NULL);
     suite_add(&s, "stops cleanly", stops, NULL);
     return suite_run("collateral", &s);
 }

@@ -446,6 +446,16 @@ static void tcb_baselines(void **state)
     assert_int_equal(json_member(got.json, "tcbBaselines")->count, 1);
     got = data("contoso-aad", "GET", "/tcbbaselines/SevSnpVm", NONE);
     assert_int_equal(json_member(got.json, "tcbBaselines")->count, 0);
+    /* the policy in force says which is selected */
+    got = data("contoso-aad", "PUT", "/policies/OpenEnclave",
+               LIT("version=1.1; configurationrules{ => issueproperty(type=\"x-ms-sgx-tcbidentifier\", value=\"12\"); };"
+                   "authorizationrules{ => permit(); }; issuancerules{};"));
+    expect_status(&got, 200);
+    got = data("contoso-aad", "GET", "/tcbbaselines/OpenEnclave?provideCurrentTcbInPolicy=true", NONE);
+    assert_int_equal(json_member(got.json, "tcbBaselines")->count, 1);
+    assert_text(text_of(json_member(got.json, "tcbBaselines")->child, "tcbIdentifier"), "12");
+    got = data("contoso-aad", "POST", "/policies/OpenEnclave:reset", LIT("eyJhbGciOiJub25lIn0.."));
+    expect_status(&got, 200);
 }
 
 /* -- the store -- */

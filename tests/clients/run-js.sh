@@ -10,7 +10,7 @@ command -v npm >/dev/null || skip "npm is not installed"
 work=$build/clients-js
 mkdir -p "$work"
 cp "$source/tests/clients/package.json" "$source/tests/clients/clients.test.mjs" "$work/"
-[ -d "$work/node_modules/@azure/attestation" ] || (cd "$work" && npm install --no-audit --no-fund --silent >npm.log 2>&1) || skip "npm cannot install the packages"
+[ -d "$work/node_modules/@azure/attestation" ] || (cd "$work" && npm install --no-audit --no-fund --silent --fetch-retries=1 >npm.log 2>&1) || skip "npm cannot install the packages"
 state=$(mktemp -d /tmp/avouch-js-XXXXXX)
 . "$source/tests/clients/service.sh"
 start_service

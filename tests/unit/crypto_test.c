@@ -7,6 +7,8 @@
 #include "crypto/p384.h"
 
 #include <openssl/evp.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -160,6 +162,30 @@ static void p384_key_round_trip(void **state)
     arena_done(&a);
 }
 
+/* Our SubjectPublicKeyInfo is libcrypto's, byte for byte, for fresh keys of each kind. */
+static void spki_as_libcrypto(void **state)
+{
+    struct arena a;
+
+    (void)state;
+    arena_init(&a, 1 << 20);
+    for (int i = 0; i < 40; i++) {
+        EVP_PKEY *made = i % 8 == 0 ? EVP_RSA_gen(i == 0 ? 3072u : 2048u)
+                                    : EVP_EC_gen(i % 3 == 0 ? "P-256" : i % 3 == 1 ? "P-384" : "P-521");
+        unsigned char *der = NULL;
+        int n = i2d_PUBKEY(made, &der);
+        struct err e = { 0 };
+        AUTO_KEY k = NULL;
+
+        assert_true(n > 0);
+        assert_ok(key_from_spki(bytes_of(der, (size_t)n), "made", &k, &e), &e);
+        assert_bytes_equal(key_spki(k, &a), bytes_of(der, (size_t)n));
+        OPENSSL_free(der);
+        EVP_PKEY_free(made);
+    }
+    arena_done(&a);
+}
+
 int main(void)
 {
     struct suite s = { 0 };
@@ -172,6 +198,7 @@ int main(void)
         for (size_t i = 0; i < COUNT(files); i++)
             add_wycheproof(&s, &files[i]);
     suite_add(&s, "points off the curve are refused", points_off_the_curve, NULL);
+    suite_add(&s, "SubjectPublicKeyInfo as libcrypto writes it", spki_as_libcrypto, NULL);
     suite_add(&s, "a P-384 key survives its own encoding", p384_key_round_trip, NULL);
     status = suite_run("crypto", &s);
     arena_done(&suites);

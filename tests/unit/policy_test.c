@@ -946,6 +946,36 @@ static void add_eval_vectors(struct suite *s)
     closedir(d);
 }
 
+/* A claim may be left out only where no condition could meet it. */
+static void reads(void **state)
+{
+    static const struct {
+        const char *rules;
+        bool events;
+    } rows[] = {
+        { "c:[type==\"events\"] => issue(claim=c);", true },
+        { "[type==\"aikValidated\", value==true] => issue(type=\"x\", value=1);", false },
+        { "[type==\"a\"] && ![type==\"events\"] => issue(type=\"x\", value=1);", true },
+        { "c:[value==\"events\"] => issue(claim=c);", true },
+        { "c:[issuer==\"AttestationService\"] => issue(claim=c);", true },
+        { "c:[type!=\"events\"] => issue(claim=c);", true },
+        { "c:[type==\"Events\"] => issue(type=\"events\", value=c.value);", false },
+        { "=> issue(type=\"events\", value=1);", false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char text[512];
+        struct policy *p;
+
+        snprintf(text, sizeof(text), "version=1.2;configurationrules{};authorizationrules{=>permit();};issuancerules{%s};", rows[i].rules);
+        p = compile(text, "Tpm");
+        if (policy_reads(p, LIT("events")) != rows[i].events)
+            fail_msg("%s", rows[i].rules);
+        policy_free(p);
+    }
+}
+
 int main(void)
 {
     struct suite s = { 0 };
@@ -974,5 +1004,6 @@ int main(void)
     suite_add(&s, "wide sets", wide, NULL);
     suite_add(&s, "out of memory", out_of_memory, NULL);
     suite_add(&s, "truncations", truncations, NULL);
+    suite_add(&s, "which claims are read", reads, NULL);
     return suite_run("policy", &s);
 }

@@ -1,126 +1,16 @@
 /* tpm_live_test.c: a software TPM, started here in its own folder, attests through the library: keys made,
  * PCRs extended, quotes verified; lies about the log, the nonce and the boot are noticed. */
-#include "testing.h"
+#include "machine.h"
 
-#include "attester/evidence.h"
 #include "base/out.h"
 #include "codec/b64.h"
 #include "codec/json.h"
 #include "evidence/tpm/akcert.h"
 #include "evidence/tpm/tpm.h"
 
-#include <fcntl.h>
-#include <ftw.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-extern char **environ;
-
-enum { BUDGET = 128 << 20 };
 #define LOG "tpm/qemu/shim-grub-sb/binary_bios_measurements"
-
-struct machine {
-    struct arena a;
-    char folder[64];
-    pid_t pid;
-    struct tpmdev *tpm;
-};
-
-static bool have_swtpm(void)
-{
-    return access("/usr/bin/swtpm", X_OK) == 0;
-}
-
-static void run(const char *const *argv)
-{
-    int status = -1;
-    pid_t pid;
-
-    assert_int_equal(posix_spawnp(&pid, argv[0], NULL, NULL, (char *const *)(uintptr_t)argv, environ), 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
-}
-
-static pid_t read_pid(struct machine *m)
-{
-    struct bytes text = test_read(&m->a, arena_printf(&m->a, "%s/pid", m->folder));
-
-    assert_non_null(text.p);
-    return (pid_t)strtol(arena_str(&m->a, text), NULL, 10);
-}
-
-/* swtpm binds its sockets before it goes to the background, so it is ready when the call returns; being
- * the reaper of what it leaves behind, we can wait for its end. */
-static void power_on(struct machine *m)
-{
-    const char *const argv[] = {
-        "swtpm", "socket", "--tpm2", "--tpmstate", arena_printf(&m->a, "dir=%s", m->folder),
-        "--server", arena_printf(&m->a, "type=unixio,path=%s/s,disconnect=false", m->folder),
-        "--ctrl", arena_printf(&m->a, "type=unixio,path=%s/s.ctrl", m->folder),
-        "--flags", "startup-clear,not-need-init", "--daemon", "--pid", arena_printf(&m->a, "file=%s/pid", m->folder),
-        NULL,
-    };
-    struct err e = { .code = ERR_NONE };
-
-    run(argv);
-    m->pid = read_pid(m);
-    assert_ok(tpmdev_open(arena_printf(&m->a, "swtpm:path=%s/s", m->folder), &m->tpm, &e), &e);
-}
-
-static void power_off(struct machine *m)
-{
-    int status;
-
-    tpmdev_close(m->tpm);
-    m->tpm = NULL;
-    kill(m->pid, SIGTERM);
-    assert_int_equal(waitpid(m->pid, &status, 0), m->pid);
-}
-
-static void machine_init(struct machine *m)
-{
-    memset(m, 0, sizeof(*m));
-    arena_init(&m->a, BUDGET);
-    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    setenv("TSS2_LOG", "all+none", 0);
-    snprintf(m->folder, sizeof(m->folder), "/tmp/avouch-tpm-XXXXXX");
-    assert_non_null(mkdtemp(m->folder));
-    power_on(m);
-}
-
-static int remove_one(const char *path, const struct stat *s, int type, struct FTW *f)
-{
-    (void)s;
-    (void)type;
-    (void)f;
-    return remove(path);
-}
-
-static void machine_done(struct machine *m)
-{
-    power_off(m);
-    nftw(m->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-    arena_done(&m->a);
-}
-
-/* The boot of another machine, made true here: every event of its log extends the same PCR. */
-static void boot(struct machine *m, struct bytes in)
-{
-    const struct tpm_bank *bank = tpm_bank(TPM_SHA256);
-    struct tpm_log log = tpm_log_open(&m->a);
-    struct err e = { .code = ERR_NONE };
-
-    assert_ok(tpm_log_add(&log, in, "log", &e), &e);
-    for (size_t i = 0; i < log.count; i++)
-        if (tpm_event_extends(&log.events[i]))
-            assert_ok(tpmdev_extend(m->tpm, log.events[i].pcr, bank, tpm_event_digest(&log.events[i], TPM_SHA256), &e), &e);
-}
 
 static struct bytes make_request(struct machine *m, struct bytes log, struct bytes challenge)
 {
@@ -128,10 +18,8 @@ static struct bytes make_request(struct machine *m, struct bytes log, struct byt
     struct err e = { .code = ERR_NONE };
     struct gathered have;
     struct bytes jws;
-    char *path = arena_printf(&m->a, "%s/log", m->folder);
 
-    assert_ok(file_write(path, log, &e), &e);
-    g.log_path = path;
+    g.log_path = machine_file(m, "log", log);
     assert_ok(gather_tpm(m->tpm, &g, challenge, &m->a, &have, &e), &e);
     assert_ok(request_make(m->tpm, &g, &have, challenge, LIT("context"), &m->a, &jws, &e), &e);
     gathered_done(m->tpm, &have);
@@ -164,7 +52,7 @@ static void test_attest(void **state)
     (void)state;
     machine_init(&m);
     log = test_vector(&m.a, LOG);
-    boot(&m, log);
+    machine_boot(&m, log);
     jws = make_request(&m, log, challenge);
     assert_ok(verify(&m, jws, challenge, &rq, &c, &e), &e);
     assert_true(claims_find(&c, "secureBootEnabled")->boolean);
@@ -191,7 +79,7 @@ static void test_tampered_log(void **state)
     (void)state;
     machine_init(&m);
     log = test_vector(&m.a, LOG);
-    boot(&m, log);
+    machine_boot(&m, log);
     parsed = tpm_log_open(&m.a);
     assert_true(tpm_log_add(&parsed, log, "log", NULL));
     cut = out_open(&m.a);
@@ -216,7 +104,7 @@ static void test_extended(void **state)
     (void)state;
     machine_init(&m);
     log = test_vector(&m.a, LOG);
-    boot(&m, log);
+    machine_boot(&m, log);
     d = sha256(LIT("a module loaded later"));
     assert_ok(tpmdev_extend(m.tpm, 4, tpm_bank(TPM_SHA256), digest_bytes(&d), &e), &e);
     jws = make_request(&m, log, challenge);
@@ -270,15 +158,15 @@ static void test_reboot(void **state)
     (void)state;
     machine_init(&m);
     log = test_vector(&m.a, LOG);
-    boot(&m, log);
+    machine_boot(&m, log);
     before = make_request(&m, log, challenge);
     assert_ok(verify(&m, before, challenge, &first, &c, &e), &e);
-    power_off(&m);
-    power_on(&m);
+    machine_off(&m);
+    machine_on(&m);
     after = make_request(&m, log, challenge);
     assert_false(verify(&m, after, challenge, &second, &c, &e));
     assert_refused(&e, ERR_LOG_MISMATCH, "does not replay to the quoted PCR");
-    boot(&m, log);
+    machine_boot(&m, log);
     after = make_request(&m, log, challenge);
     assert_ok(verify(&m, after, challenge, &second, &c, &e), &e);
     assert_bytes_equal(first->aik_spki, second->aik_spki);
@@ -343,12 +231,11 @@ static struct bytes with_boot(struct machine *m, struct bytes log, struct bytes 
     struct bytes now, sig, plain;
     const struct json *j, *data;
     struct gathered have;
-    char *at, *path = arena_printf(&m->a, "%s/log", m->folder);
+    char *at;
 
     assert_true(json_parse(payload_of(m, before), 16, "before", &m->a, &j, NULL));
     data = json_member(json_member(json_member(j, "att_data"), "tpm_att_data"), "current_attestation");
-    assert_ok(file_write(path, log, &e), &e);
-    g.log_path = path;
+    g.log_path = machine_file(m, "log", log);
     assert_ok(gather_tpm(m->tpm, &g, challenge, &m->a, &have, &e), &e);
     assert_ok(request_make(m->tpm, &g, &have, challenge, LIT("context"), &m->a, &now, &e), &e);
     plain = payload_of(m, now);
@@ -382,13 +269,12 @@ static void test_ima(void **state)
     struct machine m;
     struct claims c;
     uint32_t seq = 0;
-    char *path;
 
     (void)state;
     machine_init(&m);
     log = test_vector(&m.a, LOG);
     ima = test_vector(&m.a, "tpm/qemu/shim-grub-sb/ima_binary_runtime_measurements");
-    boot(&m, log);
+    machine_boot(&m, log);
     list = ima_open(&m.a);
     assert_ok(ima_add(&list, ima, &seq, "list", &e), &e);
     for (size_t i = 0; i < 30; i++) {
@@ -396,12 +282,8 @@ static void test_ima(void **state)
 
         assert_ok(tpmdev_extend(m.tpm, IMA_PCR, tpm_bank(TPM_SHA256), digest_bytes(&d), &e), &e);
     }
-    path = arena_printf(&m.a, "%s/log", m.folder);
-    assert_ok(file_write(path, log, &e), &e);
-    g.log_path = path;
-    path = arena_printf(&m.a, "%s/ima", m.folder);
-    assert_ok(file_write(path, ima, &e), &e);
-    g.ima_path = path;
+    g.log_path = machine_file(&m, "log", log);
+    g.ima_path = machine_file(&m, "ima", ima);
     assert_ok(gather_tpm(m.tpm, &g, challenge, &m.a, &have, &e), &e);
     assert_ok(request_make(m.tpm, &g, &have, challenge, LIT("context"), &m.a, &jws, &e), &e);
     gathered_done(m.tpm, &have);
@@ -433,12 +315,12 @@ static void test_resume(void **state)
 
     machine_init(&m);
     log = windows_log(&m.a, row->boot_counter, 1);
-    boot(&m, log);
+    machine_boot(&m, log);
     before = make_request(&m, log, LIT("an older challenge"));
-    power_off(&m);
-    power_on(&m);
+    machine_off(&m);
+    machine_on(&m);
     log = windows_log(&m.a, row->resume_counter, row->transfer);
-    boot(&m, log);
+    machine_boot(&m, log);
     now = with_boot(&m, log, before, challenge);
     if (row->code == ERR_NONE) {
         assert_ok(verify(&m, now, challenge, &rq, &c, &e), &e);
@@ -516,10 +398,11 @@ static void test_hardware(void **state)
 int main(void)
 {
     struct suite s = { 0 };
+    const char *why;
 
     suite_add(&s, "hardware sources say why not", test_hardware, NULL);
-    if (!have_swtpm()) {
-        suite_add_skipped(&s, "software TPM: swtpm is not installed");
+    if (!machine_possible(&why)) {
+        suite_add_skipped(&s, why);
         return suite_run("tpm_live", &s);
     }
     suite_add(&s, "old nonce", test_old_nonce, NULL);

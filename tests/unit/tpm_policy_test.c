@@ -110,7 +110,7 @@ static void test_row(void **state)
     load_state(&a, row, s);
     c = claims_open(&a);
     claims_bool(&c, "aikValidated", CLAIM_TO_POLICY, row->aik_validated);
-    tpm_state_claims(s, &c);
+    tpm_state_claims(s, true, &c);
     assert_ok(policy_compile(test_vector(&a, arena_printf(&a, "policies/%s.txt", row->policy)), LIT("Tpm"), &p, NULL, &e), &e);
     ok = policy_eval(p, &c, &a, &r, NULL, &e);
     if (row->code == ERR_NONE) {

@@ -332,7 +332,7 @@ static void test_state(void **state)
     const struct log_row *row = *state;
     struct err e = { .code = ERR_NONE };
     struct tpm_state *s;
-    struct claims c;
+    struct claims c, without;
     struct arena a;
 
     arena_init(&a, BUDGET);
@@ -350,10 +350,15 @@ static void test_state(void **state)
         assert_true(bytes_contain(got, want));
     }
     c = claims_open(&a);
-    tpm_state_claims(s, &c);
+    tpm_state_claims(s, true, &c);
     assert_false(c.failed);
     assert_int_equal(claims_find(&c, "tpmVersion")->integer, 2);
     assert_int_equal(claims_find(&c, "secureBootEnabled")->boolean, row->secure_boot == SECURE_BOOT_ENABLED);
+    without = claims_open(&a);
+    tpm_state_claims(s, false, &without); /* for a policy that does not read the events */
+    assert_int_equal(without.count, c.count - 1);
+    assert_non_null(claims_find(&c, "events"));
+    assert_null(claims_find(&without, "events"));
     arena_done(&a);
 }
 
@@ -808,6 +813,27 @@ static void test_kind(void **state)
     arena_done(&x.a);
 }
 
+/* What the token calls it: an enclave behind the request or none. */
+static void test_type(void **state)
+{
+    static const struct {
+        const char *name, *type;
+    } rows[] = { { "v2-vbs", "vbs" }, { "v1-vbs", "vbs" }, { "v2-basic-tpm_quote", "tpm" }, { "v1-basic", "tpm" } };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct err e = { .code = ERR_NONE };
+        struct tpm_request *rq;
+        struct exchange x;
+
+        exchange_load(&x, rows[i].name);
+        assert_ok(tpm_request_parse(x.jws, &x.a, &rq, &e), &e);
+        assert_string_equal(evidence_type(&evidence_tpm, rq), rows[i].type);
+        arena_done(&x.a);
+    }
+    assert_string_equal(evidence_type(evidence_kind_find(LIT("AzureGuest")), NULL), "azurevm");
+}
+
 /* -- messages, challenges, contexts -- */
 
 static const struct message_row {
@@ -1016,6 +1042,7 @@ static void add_vectors(struct suite *s)
     suite_add(s, "another challenge", test_other_challenge, NULL);
     suite_add(s, "damage to a request", test_jws_damage, NULL);
     suite_add(s, "kind", test_kind, NULL);
+    suite_add(s, "type", test_type, NULL);
     suite_add(s, "out of memory", test_out_of_memory, NULL);
 }
 

@@ -68,7 +68,7 @@ static void test_claims(void **state)
     assert_false(vbs_report_check_data(&r, LIT("{}"), "report", &e));
     assert_refused(&e, ERR_VBS_ENCLAVE_DATA, "EnclaveData is 60dfc797");
     c = claims_open(&f.a);
-    tpm_state_claims(f.s, &c);
+    tpm_state_claims(f.s, true, &c);
     {
         const struct json *scalars = json_member(f.want, "scalarClaims");
 

@@ -22,8 +22,8 @@ static struct bytes params_json(struct bytes iv, struct arena *a)
     return jobj_print(&o, false);
 }
 
-bool azureguest_seal_to(struct key *enc, struct bytes jwt, const uint8_t random[GUEST_SEAL_RANDOM], struct arena *a,
-                        struct bytes *ret, struct err *e)
+bool azureguest_seal_to(struct key *enc, struct bytes jwt, const uint8_t random[GUEST_SEAL_RANDOM],
+                        struct arena *a, struct bytes *ret, struct err *e)
 {
     const uint8_t *key = random, *iv = random + GCM_KEY_SIZE;
     uint8_t tag[GCM_TAG_SIZE], *sealed = arena_alloc(a, jwt.n);
@@ -43,12 +43,14 @@ bool azureguest_seal_to(struct key *enc, struct bytes jwt, const uint8_t random[
     return a->failed || ret->p == NULL ? err_memory(e, "sealed token") : true;
 }
 
-bool azureguest_seal(const struct guest_request *rq, struct bytes jwt, const uint8_t random[GUEST_SEAL_RANDOM],
-                     struct arena *a, struct bytes *ret, struct err *e)
+bool azureguest_seal(const struct guest_request *rq, struct bytes jwt,
+                     const uint8_t random[GUEST_SEAL_RANDOM], struct arena *a, struct bytes *ret,
+                     struct err *e)
 {
     AUTO_KEY enc = NULL;
 
     if (!rq->verified)
         return err_set(e, ERR_INTERNAL, "sealed token", "the request is not verified");
-    return tpm_public_key(&rq->enc, ERR_ENC_KEY, "EncKeyPub", &enc, e) && azureguest_seal_to(enc, jwt, random, a, ret, e);
+    return tpm_public_key(&rq->enc, ERR_ENC_KEY, "EncKeyPub", &enc, e)
+        && azureguest_seal_to(enc, jwt, random, a, ret, e);
 }

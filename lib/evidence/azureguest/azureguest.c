@@ -17,14 +17,17 @@ static const struct rule
 
 /* Mandatory for Trusted Launch, where nothing else says that the key is in a TPM; with isolation below
  * the AK is trusted through its evidence, and a certificate must only agree. */
-static bool check_cert(const struct guest_request *rq, struct key *ak, const struct verify_env *env, struct err *e)
+static bool check_cert(const struct guest_request *rq, struct key *ak, const struct verify_env *env,
+                       struct err *e)
 {
     struct cert cert;
 
     if (rq->aik_cert.n == 0)
-        return rq->isolation != NULL ? true
-                                     : err_set(e, ERR_AK_MISSING, "AikCert", "is missing; a Trusted Launch machine needs one");
-    if (!ak_cert_read(rq->aik_cert, "AikCert", env->a, &cert, e) || !ak_cert_check_key(&cert, ak, "AikCert", e))
+        return rq->isolation != NULL
+                 ? true
+                 : err_set(e, ERR_AK_MISSING, "AikCert", "is missing; a Trusted Launch machine needs one");
+    if (!ak_cert_read(rq->aik_cert, "AikCert", env->a, &cert, e)
+        || !ak_cert_check_key(&cert, ak, "AikCert", e))
         return false;
     if (rq->isolation != NULL)
         return true;
@@ -40,18 +43,19 @@ static bool check_quote(struct guest_request *rq, struct key *ak, const struct v
     };
     const struct tpm_attest *t = &rq->state.quote;
 
-    if (!check_step(env->checks, &rule_quote, tpm_quote_verify(&q, &rq->state.quote, &rq->state.pcrs, e), "no nonce", e))
+    if (!check_step(env->checks, &rule_quote, tpm_quote_verify(&q, &rq->state.quote, &rq->state.pcrs, e),
+                    "no nonce", e))
         return false;
     if (t->select_count != 1 || t->select[0].alg != TPM_SHA256)
-        return err_set(e, ERR_QUOTE_SELECTION, "PcrQuote", "%zu banks are selected; exactly SHA256 is expected",
-                       t->select_count);
+        return err_set(e, ERR_QUOTE_SELECTION, "PcrQuote",
+                       "%zu banks are selected; exactly SHA256 is expected", t->select_count);
     return check_uint(env->checks, &rule_set, rq->pcr_set, t->select[0].pcrs, e);
 }
 
 static bool certified(struct guest_request *rq, struct key *ak, struct tpm_attest *ret, struct err *e)
 {
-    static const struct tpm_sig_rule rule = { TPM_SIG_TPMT_OR_BARE, false, ERR_CERTIFY_FORMAT, ERR_CERTIFY_SIGNATURE,
-                                              ERR_CERTIFY_SIGNATURE };
+    static const struct tpm_sig_rule rule = { TPM_SIG_TPMT_OR_BARE, false, ERR_CERTIFY_FORMAT,
+                                              ERR_CERTIFY_SIGNATURE, ERR_CERTIFY_SIGNATURE };
     const char *what = "EncKeyCertifyInfo";
     enum hash_alg h;
 
@@ -62,7 +66,8 @@ static bool certified(struct guest_request *rq, struct key *ak, struct tpm_attes
     if (!tpm_signature_verify(rq->enc_sig, ak, rq->enc_cert, &rule, what, &h, e))
         return false;
     if (ret->extra.n != 0)
-        return err_set(e, ERR_CERTIFY_NONCE, what, "extraData has %zu bytes, none are expected", ret->extra.n);
+        return err_set(e, ERR_CERTIFY_NONCE, what, "extraData has %zu bytes, none are expected",
+                       ret->extra.n);
     if (!tpm_public_parse(rq->enc_pub, ERR_ENC_KEY, "EncKeyPub", &rq->enc, e))
         return false;
     if (!tpm_public_named(&rq->enc, ret->name))
@@ -90,13 +95,17 @@ static bool check_enc_key(const struct guest_request *rq, struct err *e)
     if (rq->enc.type != TPM_RSA || rq->enc.bits != 2048)
         return err_set(e, ERR_ENC_KEY, "EncKeyPub", "the ephemeral key is no RSA key of 2048 bits");
     if ((rq->enc.attributes & set) != set || (rq->enc.attributes & clear) != 0)
-        return err_set(e, ERR_ENC_KEY, "EncKeyPub", "the ephemeral key has attributes 0x%08x; decrypt, fixedTPM, "
-                       "fixedParent and sensitiveDataOrigin must be set, sign, restricted and userWithAuth clear",
-                       rq->enc.attributes);
+        return err_set(
+            e, ERR_ENC_KEY, "EncKeyPub",
+            "the ephemeral key has attributes 0x%08x; decrypt, fixedTPM, "
+            "fixedParent and sensitiveDataOrigin must be set, sign, restricted and userWithAuth clear",
+            rq->enc.attributes);
     if (rq->enc.scheme != TPM_NULL && rq->enc.scheme != TPM_RSAES)
-        return err_set(e, ERR_ENC_KEY, "EncKeyPub", "the ephemeral key has scheme 0x%04x; it must take RSAES", rq->enc.scheme);
+        return err_set(e, ERR_ENC_KEY, "EncKeyPub", "the ephemeral key has scheme 0x%04x; it must take RSAES",
+                       rq->enc.scheme);
     if (!bytes_equal(rq->enc.policy, digest_bytes(&want)))
-        return err_set(e, ERR_ENC_KEY, "EncKeyPub", "the ephemeral key is not sealed to the attested state: its authPolicy is "
+        return err_set(e, ERR_ENC_KEY, "EncKeyPub",
+                       "the ephemeral key is not sealed to the attested state: its authPolicy is "
                        "not PolicyPCR over the quoted PCRs");
     return true;
 }
@@ -104,11 +113,12 @@ static bool check_enc_key(const struct guest_request *rq, struct err *e)
 static bool check_clock(const struct tpm_attest *quote, const struct tpm_attest *cert, struct err *e)
 {
     if (cert->resets != quote->resets)
-        return err_set(e, ERR_CERTIFY_NONCE, "EncKeyCertifyInfo", "resetCount is %u, that of the quote %u", cert->resets,
-                       quote->resets);
+        return err_set(e, ERR_CERTIFY_NONCE, "EncKeyCertifyInfo", "resetCount is %u, that of the quote %u",
+                       cert->resets, quote->resets);
     if (cert->clock < quote->clock || cert->clock - quote->clock > GUEST_CLOCK_MS)
-        return err_set(e, ERR_CERTIFY_NONCE, "EncKeyCertifyInfo", "clock is %llu, that of the quote %llu; at most %d ms may "
-                       "lie between", (unsigned long long)cert->clock, (unsigned long long)quote->clock, GUEST_CLOCK_MS);
+        return err_set(e, ERR_CERTIFY_NONCE, "EncKeyCertifyInfo",
+                       "clock is %llu, that of the quote %llu; at most %d ms may lie between",
+                       (unsigned long long)cert->clock, (unsigned long long)quote->clock, GUEST_CLOCK_MS);
     return true;
 }
 
@@ -121,12 +131,12 @@ static bool check_log(struct guest_request *rq, const struct verify_env *env, st
     return check_step(env->checks, &rule_log, ok, "replays to the quoted PCRs", e);
 }
 
-static bool check_isolation(struct guest_request *rq, const struct tpm_public *ak, const struct verify_env *env,
-                            struct err *e)
+static bool check_isolation(struct guest_request *rq, const struct tpm_public *ak,
+                            const struct verify_env *env, struct err *e)
 {
     static const uint8_t default_exponent[3] = { 1, 0, 1 };
-    uint8_t exponent[4] = { (uint8_t)(ak->exponent >> 24), (uint8_t)(ak->exponent >> 16), (uint8_t)(ak->exponent >> 8),
-                            (uint8_t)ak->exponent };
+    uint8_t exponent[4] = { (uint8_t)(ak->exponent >> 24), (uint8_t)(ak->exponent >> 16),
+                            (uint8_t)(ak->exponent >> 8), (uint8_t)ak->exponent };
     struct bytes data, public_exponent = ak->exponent == 0 ? BYTES(default_exponent) : BYTES(exponent);
     struct hcl_runtime runtime;
     struct digest d;
@@ -161,7 +171,8 @@ static bool guest_verify(void *ev, const struct verify_env *env, struct err *e)
         || !check_quote(rq, key, env, e)
         || !check_step(env->checks, &rule_certify, certified(rq, key, &cert, e), "certified by the AK", e)
         || !check_step(env->checks, &rule_key, check_enc_key(rq, e), "PolicyPCR", e)
-        || !check_clock(&rq->state.quote, &cert, e) || !check_log(rq, env, e) || !check_isolation(rq, &ak, env, e))
+        || !check_clock(&rq->state.quote, &cert, e) || !check_log(rq, env, e)
+        || !check_isolation(rq, &ak, env, e))
         return false;
     rq->verified = true;
     return true;
@@ -184,14 +195,16 @@ static bool guest_needs(const void *ev, const struct settings *s, struct needs *
     return rq->isolation == NULL || rq->isolation->needs(rq->isolation_ev, s, ret, e);
 }
 
-static bool guest_bound(void *ev, const struct evidence_input *in, const struct verify_env *env, struct err *e)
+static bool guest_bound(void *ev, const struct evidence_input *in, const struct verify_env *env,
+                        struct err *e)
 {
     (void)ev;
     (void)env;
     if (!in->sealed && !in->offline) /* a replayed request must yield nothing that is readable elsewhere */
         return err_set(e, ERR_INTERNAL, "AzureGuest request", "its token would leave unsealed");
     if (in->runtime.present || in->init.present)
-        return err_set(e, ERR_NOT_BOUND, "AzureGuest request", "carries no runtime or init-time data of its own");
+        return err_set(e, ERR_NOT_BOUND, "AzureGuest request",
+                       "carries no runtime or init-time data of its own");
     return true;
 }
 

@@ -61,11 +61,12 @@ extern const struct evidence_kind evidence_azureguest;
  *
  * The text of the answer's member token: the JWT under a fresh AES-256-GCM key, and that key under the
  * ephemeral key of the request. `random` is fresh. Only for a verified request. */
-bool azureguest_seal(const struct guest_request *rq, struct bytes jwt, const uint8_t random[GUEST_SEAL_RANDOM],
-                     struct arena *a, struct bytes *ret, struct err *e) CHECKED;
+bool azureguest_seal(const struct guest_request *rq, struct bytes jwt,
+                     const uint8_t random[GUEST_SEAL_RANDOM], struct arena *a, struct bytes *ret,
+                     struct err *e) CHECKED;
 /* The same for any key: for tests against recorded answers. */
-bool azureguest_seal_to(struct key *enc, struct bytes jwt, const uint8_t random[GUEST_SEAL_RANDOM], struct arena *a,
-                        struct bytes *ret, struct err *e) CHECKED;
+bool azureguest_seal_to(struct key *enc, struct bytes jwt, const uint8_t random[GUEST_SEAL_RANDOM],
+                        struct arena *a, struct bytes *ret, struct err *e) CHECKED;
 
 /* request.c, claims.c: used by azureguest.c. */
 bool guest_request_parse(struct bytes in, struct arena *a, struct guest_request **ret, struct err *e) CHECKED;

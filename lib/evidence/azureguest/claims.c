@@ -112,8 +112,10 @@ static void boot_claims(const struct guest_request *rq, const struct guest_setti
 
     claims_bool(c, "secureboot", CLAIM_TO_BOTH, tpm_secure_boot(s) == SECURE_BOOT_ENABLED);
     claims_bool(c, "x-ms-azurevm-bootdebug-enabled", CLAIM_TO_BOTH, w.boot_debug);
-    claims_bool(c, "x-ms-azurevm-dbvalidated", CLAIM_TO_BOTH, only_listed(s, "db", lists->db, lists->db_count));
-    claims_bool(c, "x-ms-azurevm-dbxvalidated", CLAIM_TO_BOTH, holds_all(s, "dbx", lists->dbx, lists->dbx_count));
+    claims_bool(c, "x-ms-azurevm-dbvalidated", CLAIM_TO_BOTH,
+                only_listed(s, "db", lists->db, lists->db_count));
+    claims_bool(c, "x-ms-azurevm-dbxvalidated", CLAIM_TO_BOTH,
+                holds_all(s, "dbx", lists->dbx, lists->dbx_count));
     claims_bool(c, "x-ms-azurevm-debuggersdisabled", CLAIM_TO_BOTH,
                 !w.boot_debug && !w.kernel_debug && !w.hypervisor_debug && !w.hidden);
     claims_bool(c, "x-ms-azurevm-default-securebootkeysvalidated", CLAIM_TO_BOTH,
@@ -124,7 +126,8 @@ static void boot_claims(const struct guest_request *rq, const struct guest_setti
     claims_int(c, "x-ms-azurevm-hvci-policy", CLAIM_TO_BOTH, (int64_t)(w.hvci & INT64_MAX));
     claims_bool(c, "x-ms-azurevm-hypervisordebug-enabled", CLAIM_TO_BOTH, w.hypervisor_debug);
     claims_bool(c, "x-ms-azurevm-kerneldebug-enabled", CLAIM_TO_BOTH, w.kernel_debug);
-    claims_bool(c, "x-ms-azurevm-signingdisabled", CLAIM_TO_BOTH, !w.test_signing && !w.flight_signing && !w.hidden);
+    claims_bool(c, "x-ms-azurevm-signingdisabled", CLAIM_TO_BOTH,
+                !w.test_signing && !w.flight_signing && !w.hidden);
     claims_bool(c, "x-ms-azurevm-testsigning-enabled", CLAIM_TO_BOTH, w.test_signing);
 }
 

@@ -29,7 +29,8 @@ static struct bytes snp_row_data(const void *ev)
     return ((const struct snp_evidence *)ev)->report.report_data;
 }
 
-static struct bytes snp_row_json(const void *ev, const struct verify_env *env, struct bytes runtime, struct arena *a)
+static struct bytes snp_row_json(const void *ev, const struct verify_env *env, struct bytes runtime,
+                                 struct arena *a)
 {
     return snp_isolation_json(ev, env, runtime, a);
 }
@@ -44,7 +45,8 @@ static bool tdx_row_parse(struct bytes proof, struct arena *a, void **ret, struc
     if (proof.n > 0 && proof.p[0] == '{') {
         if (!json_parse(proof, 16, "Proof", a, &j, e))
             return false;
-        m = json_member_nocase(j, "TdQuote") != NULL ? json_member_nocase(j, "TdQuote") : json_member_nocase(j, "quote");
+        m = json_member_nocase(j, "TdQuote") != NULL ? json_member_nocase(j, "TdQuote")
+                                                     : json_member_nocase(j, "quote");
         if (!json_string(m, &text))
             return err_set(e, ERR_BAD_REQUEST, "Proof", "has no member TdQuote that is a string");
         if (!b64_decode(text, B64_ANY, "TdQuote", a, &quote, e))
@@ -71,7 +73,8 @@ static struct bytes tdx_row_data(const void *ev)
     return ((const struct tdx_evidence *)ev)->td.report_data;
 }
 
-static struct bytes tdx_row_json(const void *ev, const struct verify_env *env, struct bytes runtime, struct arena *a)
+static struct bytes tdx_row_json(const void *ev, const struct verify_env *env, struct bytes runtime,
+                                 struct arena *a)
 {
     return tdx_isolation_json(ev, env, runtime, a);
 }

@@ -17,8 +17,8 @@ static bool member_text(const struct json *j, const char *name, struct bytes *re
     return json_string(json_member_nocase(j, name), ret) ? true : bad(e, name, "is missing or no string");
 }
 
-static bool member_b64(const struct json *j, const char *name, bool required, struct arena *a, struct bytes *ret,
-                       struct err *e)
+static bool member_b64(const struct json *j, const char *name, bool required, struct arena *a,
+                       struct bytes *ret, struct err *e)
 {
     const struct json *m = json_member_nocase(j, name);
     struct bytes text;
@@ -32,7 +32,8 @@ static bool member_b64(const struct json *j, const char *name, bool required, st
 }
 
 /* Base64 of a short text, as the clients send names of operating systems. */
-static bool member_b64_text(const struct json *j, const char *name, struct arena *a, struct bytes *ret, struct err *e)
+static bool member_b64_text(const struct json *j, const char *name, struct arena *a, struct bytes *ret,
+                            struct err *e)
 {
     if (!member_b64(j, name, false, a, ret, e))
         return false;
@@ -62,7 +63,8 @@ static bool read_payload(const struct json *j, struct guest_request *r, struct a
     if (!json_is(j, JSON_OBJECT))
         return bad(e, "ClientPayload", "is no object");
     if (j->count > PAYLOAD_MAX)
-        return err_set(e, ERR_LIMIT, WHAT, "ClientPayload has %zu members, at most %d are accepted", j->count, PAYLOAD_MAX);
+        return err_set(e, ERR_LIMIT, WHAT, "ClientPayload has %zu members, at most %d are accepted", j->count,
+                       PAYLOAD_MAX);
     for (const struct json *m = j->child; m != NULL; m = m->next) {
         struct out text = out_open(a);
         struct bytes value;
@@ -86,7 +88,8 @@ static bool read_pcr_set(const struct json *list, uint32_t *ret, struct err *e)
         return bad(e, "PcrSet", "is missing or no array");
     for (const struct json *m = list->child; m != NULL; m = m->next) {
         if (!json_int(m, &v) || v < 0 || v >= TPM_PCRS || (*ret >> v & 1) != 0)
-            return err_set(e, ERR_QUOTE_SELECTION, WHAT, "PcrSet holds something else than PCRs from 0 to 23, each once");
+            return err_set(e, ERR_QUOTE_SELECTION, WHAT,
+                           "PcrSet holds something else than PCRs from 0 to 23, each once");
         *ret |= 1u << v;
     }
     return true;
@@ -107,8 +110,9 @@ static bool read_pcrs(const struct json *list, struct guest_request *r, struct a
         if (!member_b64(m, "Digest", true, a, &digest, e))
             return false;
         if (to == NULL || !pcr_put(to, (unsigned)index, digest))
-            return err_set(e, ERR_QUOTE_PCR_VALUES, WHAT, "value of PCR %lld has %zu bytes instead of 32, or occurs twice",
-                           (long long)index, digest.n);
+            return err_set(e, ERR_QUOTE_PCR_VALUES, WHAT,
+                           "value of PCR %lld has %zu bytes instead of 32, or occurs twice", (long long)index,
+                           digest.n);
     }
     return true;
 }
@@ -117,8 +121,10 @@ static bool read_tpm(const struct json *j, struct guest_request *r, struct arena
 {
     if (!json_is(j, JSON_OBJECT))
         return bad(e, "TpmInfo", "is missing or no object");
-    return member_b64(j, "AikCert", false, a, &r->aik_cert, e) && member_b64(j, "AikPub", true, a, &r->aik_pub, e)
-        && member_b64(j, "PcrQuote", true, a, &r->quote, e) && member_b64(j, "PcrSignature", true, a, &r->quote_sig, e)
+    return member_b64(j, "AikCert", false, a, &r->aik_cert, e)
+        && member_b64(j, "AikPub", true, a, &r->aik_pub, e)
+        && member_b64(j, "PcrQuote", true, a, &r->quote, e)
+        && member_b64(j, "PcrSignature", true, a, &r->quote_sig, e)
         && member_b64(j, "EncKeyPub", true, a, &r->enc_pub, e)
         && member_b64(j, "EncKeyCertifyInfo", true, a, &r->enc_cert, e)
         && member_b64(j, "EncKeyCertifyInfoSignature", true, a, &r->enc_sig, e)
@@ -141,7 +147,8 @@ static bool read_isolation(const struct json *j, struct guest_request *r, struct
                        (int)(type.n > 32 ? 32 : type.n), (const char *)type.p);
     if (!json_is(evidence, JSON_OBJECT))
         return bad(e, "IsolationInfo.Evidence", "is missing or no object");
-    return member_b64(evidence, "Proof", true, a, &proof, e) && member_b64(evidence, "RunTimeData", true, a, &r->runtime, e)
+    return member_b64(evidence, "Proof", true, a, &proof, e)
+        && member_b64(evidence, "RunTimeData", true, a, &r->runtime, e)
         && r->isolation->parse(proof, a, &r->isolation_ev, e);
 }
 
@@ -160,10 +167,13 @@ bool guest_request_parse(struct bytes in, struct arena *a, struct guest_request 
     if (!member_text(j, "AttestationProtocolVersion", &r->protocol, e))
         return false;
     if (!bytes_is(r->protocol, "2.0") && !bytes_is(r->protocol, "1.0") && !bytes_is(r->protocol, "3.0"))
-        return err_set(e, ERR_UNSUPPORTED_VERSION, WHAT, "AttestationProtocolVersion is '%.*s'; 1.0, 2.0 and 3.0 are "
-                       "accepted", (int)(r->protocol.n > 16 ? 16 : r->protocol.n), (const char *)r->protocol.p);
-    if (!member_b64_text(j, "OSType", a, &r->os_type, e) || !member_b64_text(j, "OSDistro", a, &r->os_distro, e)
-        || !member_b64_text(j, "OSBuild", a, &r->os_build, e) || !member_int(j, "OSVersionMajor", &r->os_major, e)
+        return err_set(e, ERR_UNSUPPORTED_VERSION, WHAT,
+                       "AttestationProtocolVersion is '%.*s'; 1.0, 2.0 and 3.0 are accepted",
+                       (int)(r->protocol.n > 16 ? 16 : r->protocol.n), (const char *)r->protocol.p);
+    if (!member_b64_text(j, "OSType", a, &r->os_type, e)
+        || !member_b64_text(j, "OSDistro", a, &r->os_distro, e)
+        || !member_b64_text(j, "OSBuild", a, &r->os_build, e)
+        || !member_int(j, "OSVersionMajor", &r->os_major, e)
         || !member_int(j, "OSVersionMinor", &r->os_minor, e) || !member_b64(j, "TcgLogs", true, a, &r->log, e)
         || !read_payload(json_member_nocase(j, "ClientPayload"), r, a, e)
         || !read_tpm(json_member_nocase(j, "TpmInfo"), r, a, e)

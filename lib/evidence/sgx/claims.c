@@ -46,6 +46,23 @@ bool sgx_evidence_needs(const void *ev, const struct settings *s, struct needs *
     return sgx_needs_of(&((const struct sgx_evidence *)ev)->quote, false, s, ret, e);
 }
 
+bool sgx_quote_genuine(const struct quote *q, const struct trust *trust, struct err *e)
+{
+    struct pck_chain *chain;
+
+    if (q->cert_type != 5)
+        return true;
+    if (!pck_chain_build(q->cert_data, trust, &chain, e))
+        return false;
+    pck_chain_free(chain);
+    return true;
+}
+
+bool sgx_evidence_genuine(const void *ev, const struct trust *trust, struct err *e)
+{
+    return sgx_quote_genuine(&((const struct sgx_evidence *)ev)->quote, trust, e);
+}
+
 bool sgx_evidence_verify(void *ev, const struct verify_env *env, struct err *e)
 {
     struct sgx_evidence *x = ev;

@@ -28,6 +28,7 @@ const struct evidence_kind evidence_sgx = {
     .max_size = QUOTE_MAX_SIZE,
     .parse = parse,
     .needs = sgx_evidence_needs,
+    .genuine = sgx_evidence_genuine,
     .verify = sgx_evidence_verify,
     .bound = sgx_evidence_bound,
     .claims = sgx_evidence_claims,

@@ -278,11 +278,14 @@ struct sgx_evidence {
     struct sgx_result result;
 };
 bool sgx_evidence_needs(const void *ev, const struct settings *s, struct needs *ret, struct err *e);
+bool sgx_evidence_genuine(const void *ev, const struct trust *trust, struct err *e);
 bool sgx_evidence_verify(void *ev, const struct verify_env *env, struct err *e);
 bool sgx_evidence_bound(void *ev, const struct evidence_input *in, const struct verify_env *env, struct err *e);
 bool sgx_evidence_claims(const void *ev, const struct evidence_input *in, const struct verify_env *env,
                          struct claims *ret, struct err *e);
 const char *sgx_evidence_status(const void *ev);
+/* Whether the embedded PCK chain holds up to a trusted root; quotes without one ask for nothing. */
+bool sgx_quote_genuine(const struct quote *q, const struct trust *trust, struct err *e);
 /* The names of table 3.3: certificate data of type 5 is required at this door. */
 bool sgx_needs_of(const struct quote *q, bool tdx, const struct settings *s, struct needs *ret, struct err *e);
 

@@ -38,6 +38,11 @@ static bool tdx_needs(const void *ev, const struct settings *s, struct needs *re
     return sgx_needs_of(&((const struct tdx_evidence *)ev)->quote, true, s, ret, e);
 }
 
+static bool tdx_genuine(const void *ev, const struct trust *trust, struct err *e)
+{
+    return sgx_quote_genuine(&((const struct tdx_evidence *)ev)->quote, trust, e);
+}
+
 bool tdx_evidence_verify(struct tdx_evidence *ev, const struct verify_env *env, struct err *e)
 {
     return tdx_quote_verify(&ev->quote, &ev->td, env, &ev->result, e);
@@ -215,6 +220,7 @@ const struct evidence_kind evidence_tdx = {
     .max_size = QUOTE_MAX_SIZE,
     .parse = tdx_parse,
     .needs = tdx_needs,
+    .genuine = tdx_genuine,
     .verify = tdx_verify,
     .bound = tdx_bound,
     .claims = tdx_claims,

@@ -61,8 +61,8 @@ bool ak_cert_read(struct bytes in, const char *what, struct arena *a, struct cer
     size_t count = 0;
 
     if (in.n > AK_CERT_MAX)
-        return err_set(e, ERR_AK_CERT_FORMAT, what, "certificate has %zu bytes, at most %d are accepted", in.n,
-                       AK_CERT_MAX);
+        return err_set(e, ERR_AK_CERT_FORMAT, what, "certificate has %zu bytes, at most %d are accepted",
+                       in.n, AK_CERT_MAX);
     if (in.n > 0 && in.p[0] != DER_SEQUENCE) {
         if (!certs_read(in, AK_CHAIN_MAX, what, a, &list, &count, &inner))
             return err_set(e, ERR_AK_CERT_FORMAT, what, "%s", inner.why);
@@ -74,7 +74,8 @@ bool ak_cert_read(struct bytes in, const char *what, struct arena *a, struct cer
         return false;
     rest = cur_rest(&c);
     if (!all_are(rest, 0) && !all_are(rest, 0xff))
-        return err_set(e, ERR_AK_CERT_FORMAT, what, "%zu bytes behind the certificate are no padding", rest.n);
+        return err_set(e, ERR_AK_CERT_FORMAT, what, "%zu bytes behind the certificate are no padding",
+                       rest.n);
     if (!cert_parse(der, what, ret, &inner))
         return err_set(e, ERR_AK_CERT_FORMAT, what, "%s", inner.why);
     return true;
@@ -93,7 +94,8 @@ bool ak_cert_check_key(const struct cert *c, const struct key *k, const char *wh
                                          && bytes_equal(key_exponent(own), key_exponent(k))
                                    : bytes_equal(key_point(own), key_point(k)));
     if (!same)
-        return err_set(e, ERR_AK_CERT_MISMATCH, what, "the certificate is for another key than the attestation key");
+        return err_set(e, ERR_AK_CERT_MISMATCH, what,
+                       "the certificate is for another key than the attestation key");
     return true;
 }
 
@@ -110,7 +112,8 @@ static void pool_add(struct pool *p, const struct cert *list, size_t n)
         p->list[p->count++] = &list[i];
 }
 
-static bool pool_make(struct pool *p, const struct cert *more, size_t n, const struct verify_env *env, struct err *e)
+static bool pool_make(struct pool *p, const struct cert *more, size_t n, const struct verify_env *env,
+                      struct err *e)
 {
     const struct collateral *coll = env->collateral;
 
@@ -155,7 +158,8 @@ static bool check_critical(const struct cert *c, const char *what, struct err *e
         for (size_t i = 0; i < COUNT(known); i++)
             ok |= bytes_equal(id, known[i]);
         if (!ok)
-            return err_set(e, ERR_AK_CERT_CHAIN, what, "certificate '%.*s' has a critical extension that is not known",
+            return err_set(e, ERR_AK_CERT_CHAIN, what,
+                           "certificate '%.*s' has a critical extension that is not known",
                            (int)c->subject_cn.n, (const char *)c->subject_cn.p);
     }
     return true;
@@ -188,14 +192,16 @@ static bool check_revoked(const struct cert *child, const struct cert *parent, s
             || !bytes_equal(crl.issuer, parent->subject) || !crl_signed_by(&crl, parent_key))
             continue;
         if (crl_lists(&crl, child->serial))
-            return err_set(e, ERR_CERT_REVOKED, what, "serial %s is revoked by '%.*s'", cert_serial_hex(child, env->a),
-                           (int)parent->subject_cn.n, (const char *)parent->subject_cn.p);
+            return err_set(e, ERR_CERT_REVOKED, what, "serial %s is revoked by '%.*s'",
+                           cert_serial_hex(child, env->a), (int)parent->subject_cn.n,
+                           (const char *)parent->subject_cn.p);
     }
     return true;
 }
 
 /* The issuer among the pool: by name, then by signature. */
-static const struct cert *find_issuer(const struct cert *child, const struct pool *p, int *tries, struct key **ret_key)
+static const struct cert *find_issuer(const struct cert *child, const struct pool *p, int *tries,
+                                      struct key **ret_key)
 {
     for (size_t i = 0; i < p->count; i++) {
         const struct cert *c = p->list[i];
@@ -214,7 +220,8 @@ static const struct cert *find_issuer(const struct cert *child, const struct poo
     return NULL;
 }
 
-static bool check_leaf(const struct cert *leaf, const struct root *root, bool ek, const char *what, struct err *e)
+static bool check_leaf(const struct cert *leaf, const struct root *root, bool ek, const char *what,
+                       struct err *e)
 {
     if (!ek && leaf->has_key_usage && (leaf->key_usage & KEY_USAGE_DIGITAL_SIGNATURE) == 0)
         return err_set(e, ERR_AK_CERT_CHAIN, what, "keyUsage of the certificate lacks digitalSignature");
@@ -247,12 +254,13 @@ static bool check_chain(const struct cert *leaf, const struct cert *more, size_t
             return check_leaf(leaf, root_of(at), ek, what, e);
         parent = find_issuer(at, &pool, &tries, &parent_key);
         if (parent == NULL)
-            return err_set(e, ERR_AK_CERT_CHAIN, what, "issuer '%.*s' of '%.*s' is neither a trusted root nor known",
+            return err_set(e, ERR_AK_CERT_CHAIN, what,
+                           "issuer '%.*s' of '%.*s' is neither a trusted root nor known",
                            (int)at->issuer_cn.n, (const char *)at->issuer_cn.p, (int)at->subject_cn.n,
                            (const char *)at->subject_cn.p);
         if (parent->path_len >= 0 && depth > parent->path_len)
-            return err_set(e, ERR_AK_CERT_CHAIN, what, "pathLenConstraint %d of '%.*s' is exceeded", parent->path_len,
-                           (int)parent->subject_cn.n, (const char *)parent->subject_cn.p);
+            return err_set(e, ERR_AK_CERT_CHAIN, what, "pathLenConstraint %d of '%.*s' is exceeded",
+                           parent->path_len, (int)parent->subject_cn.n, (const char *)parent->subject_cn.p);
         if (!check_revoked(at, parent, parent_key, env, what, e))
             return false;
         at = parent;
@@ -309,19 +317,22 @@ static struct digest kdfe(struct bytes z, struct bytes label_with_nul, struct by
 
 #define LABEL(text) bytes_of(text, sizeof(text))
 
-static bool rsa_seed(struct key *ek, const uint8_t seed[32], struct arena *a, struct bytes *ret, struct err *e)
+static bool rsa_seed(struct key *ek, const uint8_t seed[32], struct arena *a, struct bytes *ret,
+                     struct err *e)
 {
     struct out o = out_open(a);
     struct bytes sealed;
 
-    if (!rsa_encrypt_oaep(ek, HASH_SHA256, LABEL("IDENTITY"), bytes_of(seed, 32), "endorsement key", a, &sealed, e))
+    if (!rsa_encrypt_oaep(ek, HASH_SHA256, LABEL("IDENTITY"), bytes_of(seed, 32), "endorsement key", a,
+                          &sealed, e))
         return false;
     out_2b(&o, sealed);
     *ret = out_view(&o);
     return true;
 }
 
-static bool ecc_seed(struct key *ek, struct arena *a, struct digest *ret_seed, struct bytes *ret, struct err *e)
+static bool ecc_seed(struct key *ek, struct arena *a, struct digest *ret_seed, struct bytes *ret,
+                     struct err *e)
 {
     uint8_t point[132], z[66];
     struct out o = out_open(a), whole = out_open(a);
@@ -339,7 +350,8 @@ static bool ecc_seed(struct key *ek, struct arena *a, struct digest *ret_seed, s
 }
 
 bool tpm_make_credential(struct key *ek, struct bytes name, struct bytes secret, const uint8_t seed[32],
-                         struct arena *a, struct bytes *ret_id_object, struct bytes *ret_encrypted, struct err *e)
+                         struct arena *a, struct bytes *ret_id_object, struct bytes *ret_encrypted,
+                         struct err *e)
 {
     struct digest s = { .n = 32 }, sym, mac_key, mac;
     struct out identity = out_open(a), inner = out_open(a), whole = out_open(a);
@@ -348,7 +360,8 @@ bool tpm_make_credential(struct key *ek, struct bytes name, struct bytes secret,
     memcpy(s.p, seed, 32);
     if (secret.n == 0 || secret.n > 32)
         return err_set(e, ERR_INTERNAL, "credential", "secret has %zu bytes; 1 to 32 fit", secret.n);
-    if (!(key_kind(ek) == KEY_RSA ? rsa_seed(ek, seed, a, &encrypted, e) : ecc_seed(ek, a, &s, &encrypted, e)))
+    if (!(key_kind(ek) == KEY_RSA ? rsa_seed(ek, seed, a, &encrypted, e)
+                                  : ecc_seed(ek, a, &s, &encrypted, e)))
         return false;
     sym = kdfa(digest_bytes(&s), LABEL("STORAGE"), name, 128);
     out_2b(&identity, secret);

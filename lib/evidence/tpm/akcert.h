@@ -10,7 +10,8 @@
 enum { AK_CERT_MAX = 16 << 10, AK_CHAIN_MAX = 6 };
 
 /* DER, followed by zeros or FFs as NV indices pad it, or PEM. ERR_AK_CERT_FORMAT. */
-bool ak_cert_read(struct bytes in, const char *what, struct arena *a, struct cert *ret, struct err *e) CHECKED;
+bool ak_cert_read(struct bytes in, const char *what, struct arena *a, struct cert *ret,
+                  struct err *e) CHECKED;
 /* The certificate is for this key: ERR_AK_CERT_MISMATCH. */
 bool ak_cert_check_key(const struct cert *c, const struct key *k, const char *what, struct err *e) CHECKED;
 /* To an anchor of env->trust or one of the vendors' roots that are known by fingerprint (found in the
@@ -26,6 +27,7 @@ bool ek_cert_check_chain(const struct cert *leaf, const struct cert *more, size_
  * secret. The EK has the standard template: name algorithm SHA-256, AES-128-CFB. `seed` is random and
  * used for RSA keys. Both results carry their own size, as TPM2B. */
 bool tpm_make_credential(struct key *ek, struct bytes name, struct bytes secret, const uint8_t seed[32],
-                         struct arena *a, struct bytes *ret_id_object, struct bytes *ret_encrypted, struct err *e) CHECKED;
+                         struct arena *a, struct bytes *ret_id_object, struct bytes *ret_encrypted,
+                         struct err *e) CHECKED;
 
 #endif

@@ -149,8 +149,9 @@ bool tpm_attest_parse(struct bytes in, enum err_code code, const char *what, str
         break;
     default:
         if (cur_ok(&c))
-            return err_set(e, code, what, "type is 0x%04x; quote (0x8018), certify (0x8017) and creation (0x801a) "
-                           "are read", r.type);
+            return err_set(e, code, what,
+                           "type is 0x%04x; quote (0x8018), certify (0x8017) and creation (0x801a) are read",
+                           r.type);
     }
     if (!cur_close(&c, code, what, e))
         return false;
@@ -232,7 +233,8 @@ bool tpm_public_parse(struct bytes in, enum err_code code, const char *what, str
     else if (cur_ok(&c) && r.type == TPM_ECC)
         read_ecc(&c, &r);
     else if (cur_ok(&c))
-        return err_set(e, code, what, "type of the key is 0x%04x; RSA (1) and ECC (0x23) are accepted", r.type);
+        return err_set(e, code, what, "type of the key is 0x%04x; RSA (1) and ECC (0x23) are accepted",
+                       r.type);
     if (!cur_close(&c, code, what, e))
         return false;
     *ret = r;
@@ -258,7 +260,8 @@ static bool put_padded(uint8_t *to, size_t field, struct bytes v)
     return true;
 }
 
-static bool ecc_key(const struct tpm_public *p, enum err_code code, const char *what, struct key **ret, struct err *e)
+static bool ecc_key(const struct tpm_public *p, enum err_code code, const char *what, struct key **ret,
+                    struct err *e)
 {
     uint8_t point[2 * 66];
 
@@ -269,8 +272,8 @@ static bool ecc_key(const struct tpm_public *p, enum err_code code, const char *
         if (curves[i].curve != p->curve)
             continue;
         if (!put_padded(point, field, p->x) || !put_padded(point + field, field, p->y))
-            return err_set(e, code, what, "coordinates of %zu and %zu bytes are longer than the curve's %zu", p->x.n,
-                           p->y.n, field);
+            return err_set(e, code, what, "coordinates of %zu and %zu bytes are longer than the curve's %zu",
+                           p->x.n, p->y.n, field);
         if (key_from_point(curves[i].kind, bytes_of(point, 2 * field), what, ret, &inner))
             return true;
         return err_set(e, inner.code == ERR_NO_MEMORY ? ERR_NO_MEMORY : code, what, "%s", inner.why);
@@ -333,11 +336,13 @@ bool tpm_public_check_ak(const struct tpm_public *p, const char *what, struct er
 
     for (size_t i = 0; i < COUNT(rows); i++)
         if (((p->attributes & rows[i].bit) != 0) != rows[i].set)
-            return err_set(e, ERR_AK_KEY, what, "attestation key is not a restricted signing key: attribute %s is %s "
-                           "(attributes 0x%08x)", rows[i].name, rows[i].set ? "clear" : "set", p->attributes);
+            return err_set(e, ERR_AK_KEY, what,
+                           "attestation key is not a restricted signing key: attribute %s is %s "
+                           "(attributes 0x%08x)",
+                           rows[i].name, rows[i].set ? "clear" : "set", p->attributes);
     if (p->scheme != TPM_RSASSA && p->scheme != TPM_RSAPSS && p->scheme != TPM_ECDSA)
-        return err_set(e, ERR_AK_KEY, what, "attestation key has scheme 0x%04x; RSASSA, RSAPSS or ECDSA is needed",
-                       p->scheme);
+        return err_set(e, ERR_AK_KEY, what,
+                       "attestation key has scheme 0x%04x; RSASSA, RSAPSS or ECDSA is needed", p->scheme);
     return true;
 }
 
@@ -348,6 +353,7 @@ bool tpm_public_is_key(const struct tpm_public *p, const struct key *k)
     if (!tpm_public_key(p, ERR_FORMAT, "public area", &own, NULL) || key_kind(own) != key_kind(k))
         return false;
     if (key_kind(k) == KEY_RSA)
-        return bytes_equal(key_modulus(own), key_modulus(k)) && bytes_equal(key_exponent(own), key_exponent(k));
+        return bytes_equal(key_modulus(own), key_modulus(k))
+            && bytes_equal(key_exponent(own), key_exponent(k));
     return bytes_equal(key_point(own), key_point(k));
 }

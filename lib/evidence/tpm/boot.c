@@ -31,7 +31,10 @@ struct separators {
 
 static void separators_make(struct separators *s, const struct tpm_bank *bank)
 {
-    static const char content[4][5] = { { 0, 0, 0, 0 }, { '\xff', '\xff', '\xff', '\xff' }, { 1, 0, 0, 0 }, "WBCL" };
+    static const char content[4][5] = { { 0, 0, 0, 0 },
+                                        { '\xff', '\xff', '\xff', '\xff' },
+                                        { 1, 0, 0, 0 },
+                                        "WBCL" };
 
     if (s->bank == bank)
         return;
@@ -87,7 +90,7 @@ static bool covers_text(struct tpm_event *ev, const struct tpm_bank *bank, struc
 
         if (!bytes_is(bytes_part(ev->data, 0, n), rows[i].prefix))
             continue;
-        if (!hashes_to(bank, text, digest) && !hashes_to(bank, with_nul, digest))
+        if (!hashes_to(bank, text, digest) && (text.n == with_nul.n || !hashes_to(bank, with_nul, digest)))
             return false;
         ev->text_kind = rows[i].kind;
         ev->text = text;
@@ -144,7 +147,8 @@ static bool names_secure_boot(struct bytes data)
 {
     struct efi_variable v;
 
-    return efi_variable_parse(data, &v) && bytes_equal(v.guid, LIT(EFI_GLOBAL)) && utf16_is(v.name, "SecureBoot");
+    return efi_variable_parse(data, &v) && bytes_equal(v.guid, LIT(EFI_GLOBAL))
+        && utf16_is(v.name, "SecureBoot");
 }
 
 static bool contradicts(const struct tpm_event *ev, const char *what, const char *why, struct err *e)
@@ -157,7 +161,8 @@ static bool contradicts(const struct tpm_event *ev, const char *what, const char
 
 /* Firmware measures SecureBoot once, as a variable, before the separator. Whoever runs later could extend
  * the PCR with another value. */
-static bool check_secure_boot_event(const struct tpm_event *ev, bool after_separator, const char *what, struct err *e)
+static bool check_secure_boot_event(const struct tpm_event *ev, bool after_separator, const char *what,
+                                    struct err *e)
 {
     if (!ev->covered || !names_secure_boot(ev->data))
         return true;
@@ -193,10 +198,11 @@ static bool check_sipa(const struct tpm_event *ev, const char *what, struct err 
 {
     const char *wrong;
 
-    if (ev->type != EV_EVENT_TAG || !ev->covered || (SIPA_PCRS >> ev->pcr & 1) == 0 || sipa_valid(ev->data, &wrong))
+    if (ev->type != EV_EVENT_TAG || !ev->covered || (SIPA_PCRS >> ev->pcr & 1) == 0
+        || sipa_valid(ev->data, &wrong))
         return true;
-    return err_set(e, ERR_LOG_FORMAT, what, "event %u (PCR %u): boot events of Windows are malformed: %s", ev->seq,
-                   ev->pcr, wrong);
+    return err_set(e, ERR_LOG_FORMAT, what, "event %u (PCR %u): boot events of Windows are malformed: %s",
+                   ev->seq, ev->pcr, wrong);
 }
 
 static bool judge_events(struct tpm_state *s, const char *what, struct err *e)
@@ -233,7 +239,8 @@ static bool compare_bank(struct tpm_state *s, const struct pcr_bank *quoted, con
         if (have.n == 0 || want.n == 0)
             continue;
         if (!bytes_equal(have, want))
-            return err_set(e, ERR_LOG_MISMATCH, what, "the log does not replay to the quoted PCR %u of bank %s", pcr,
+            return err_set(e, ERR_LOG_MISMATCH, what,
+                           "the log does not replay to the quoted PCR %u of bank %s", pcr,
                            quoted->bank->name);
         if (usable && (s->cover[pcr] == NULL || s->cover[pcr]->rank < quoted->bank->rank))
             s->cover[pcr] = quoted->bank;
@@ -300,7 +307,8 @@ bool tpm_state_replay(struct tpm_state *s, bool allow_sha1, const char *what, st
         return false;
     note_events(s);
     note_unexplained(s);
-    return judge_events(s, what, e) && (s->ima.count == 0 || ima_check(&s->ima, &s->pcrs, allow_sha1, what, e));
+    return judge_events(s, what, e)
+        && (s->ima.count == 0 || ima_check(&s->ima, &s->pcrs, allow_sha1, what, e));
 }
 
 bool tpm_state_assume(struct tpm_state *s, const char *what, struct err *e)
@@ -318,6 +326,7 @@ bool tpm_state_assume(struct tpm_state *s, const char *what, struct err *e)
             s->pcrs.count--;
     }
     if (s->pcrs.count == 0)
-        return s->log.count == 0 ? true : err_set(e, ERR_LOG_BANK, what, "no bank of the log can be replayed");
+        return s->log.count == 0 ? true
+                                 : err_set(e, ERR_LOG_BANK, what, "no bank of the log can be replayed");
     return tpm_state_replay(s, true, what, e);
 }

@@ -69,6 +69,6 @@ struct bytes tpm_pcrs_json(const struct tpm_state *s, struct arena *a);
 void tpm_event_json(const struct tpm_event *ev, struct out *o);
 
 /* Scalar claims of claims.md 5.1 but aikValidated and aikPubHash, and our additional ones. */
-void tpm_state_claims(const struct tpm_state *s, struct claims *ret);
+void tpm_state_claims(const struct tpm_state *s, bool with_events, struct claims *ret);
 
 #endif

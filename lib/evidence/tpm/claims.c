@@ -23,7 +23,8 @@ static bool is_visible(const struct tpm_event *ev, unsigned pcr)
 
 static bool is_global(const struct tpm_event *ev, const char *name, struct efi_variable *ret)
 {
-    return efi_variable_parse(ev->data, ret) && bytes_equal(ret->guid, LIT(EFI_GLOBAL)) && utf16_is(ret->name, name);
+    return efi_variable_parse(ev->data, ret) && bytes_equal(ret->guid, LIT(EFI_GLOBAL))
+        && utf16_is(ret->name, name);
 }
 
 /* Evidence-tpm 7.1. Every event before the separator must show data that its digest covers: else one
@@ -169,7 +170,8 @@ struct win_boot tpm_win_boot(const struct tpm_state *s)
 
 static bool is_vbs_candidate(const struct tpm_event *ev)
 {
-    return ev->visible && ev->covered && ev->type == EV_EVENT_TAG && (ev->pcr == 12 || ev->pcr == 19 || ev->pcr == 20);
+    return ev->visible && ev->covered && ev->type == EV_EVENT_TAG
+        && (ev->pcr == 12 || ev->pcr == 19 || ev->pcr == 20);
 }
 
 bool tpm_vbs_key(const struct tpm_state *s, struct bytes *ret_info, struct err *e)
@@ -191,7 +193,8 @@ bool tpm_vbs_key(const struct tpm_state *s, struct bytes *ret_info, struct err *
             if (el.id != SIPA_VSM_IDKS_INFO || bytes_equal(found, el.data))
                 continue;
             if (found.n > 0 && !resumed)
-                return err_set(e, ERR_VBS_KEY, "log", "two different VBS signing keys are measured, without a resume");
+                return err_set(e, ERR_VBS_KEY, "log",
+                               "two different VBS signing keys are measured, without a resume");
             found = el.data;
         }
     }
@@ -338,7 +341,8 @@ static void windows_claims(const struct tpm_state *s, struct claims *ret)
         && (!w.mandatory_seen || w.mandatory_all);
 
     claims_bool(ret, "iommuEnabled", CLAIM_TO_POLICY, w.iommu_seen && w.iommu_all && !w.hidden);
-    claims_bool(ret, "bootDebuggingDisabled", CLAIM_TO_POLICY, w.boot_debug_seen && !w.boot_debug && !w.hidden);
+    claims_bool(ret, "bootDebuggingDisabled", CLAIM_TO_POLICY,
+                w.boot_debug_seen && !w.boot_debug && !w.hidden);
     claims_bool(ret, "notSafeMode", CLAIM_TO_POLICY, !w.safe_mode && !w.hidden);
     claims_bool(ret, "notWinPE", CLAIM_TO_POLICY, !w.win_pe && !w.hidden);
     claims_bool(ret, "vbsEnabled", CLAIM_TO_POLICY, vbs && !w.hidden);
@@ -354,14 +358,15 @@ static void linux_claims(const struct tpm_state *s, struct claims *ret)
     claims_json(ret, "unifiedKernelSections", CLAIM_TO_POLICY, texts(s, TEXT_SECTION_NAME, ret->a));
 }
 
-void tpm_state_claims(const struct tpm_state *s, struct claims *ret)
+void tpm_state_claims(const struct tpm_state *s, bool with_events, struct claims *ret)
 {
     enum secure_boot sb = tpm_secure_boot(s);
 
     claims_int(ret, "tpmVersion", CLAIM_TO_POLICY, 2);
     claims_bool(ret, "secureBootEnabled", CLAIM_TO_POLICY, sb == SECURE_BOOT_ENABLED);
     windows_claims(s, ret);
-    claims_json(ret, "events", CLAIM_TO_POLICY, tpm_events_json(s, ret->a));
+    if (with_events)
+        claims_json(ret, "events", CLAIM_TO_POLICY, tpm_events_json(s, ret->a));
     claims_json(ret, "pcrs", CLAIM_TO_POLICY | CLAIM_READ_ONLY, tpm_pcrs_json(s, ret->a));
     claims_str(ret, "secureBootState", CLAIM_TO_POLICY, bytes_str(tpm_secure_boot_name(sb)));
     claims_bool(ret, "firmwareSeparatorsValid", CLAIM_TO_POLICY, separators_valid(s));

@@ -51,16 +51,20 @@ bool efi_image_parse(struct bytes in, struct efi_image *ret)
 
 void efi_guid_print(struct out *o, struct bytes g, bool upper)
 {
-    struct cur c = cur_open(g);
-    uint32_t a = cur_u32le(&c, "Data1");
-    uint16_t b = cur_u16le(&c, "Data2"), d = cur_u16le(&c, "Data3");
-    struct bytes e = cur_take(&c, 8, "Data4");
+    static const uint8_t order[16] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
+    const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
+    char text[36];
+    size_t n = 0;
 
-    if (!cur_ok(&c))
+    if (g.n < sizeof(order))
         return;
-    out_printf(o, upper ? "%08X-%04X-%04X-%02X%02X-%02X%02X%02X%02X%02X%02X"
-                        : "%08x-%04x-%04x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-               a, b, d, e.p[0], e.p[1], e.p[2], e.p[3], e.p[4], e.p[5], e.p[6], e.p[7]);
+    for (size_t i = 0; i < sizeof(order); i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            text[n++] = '-';
+        text[n++] = digits[g.p[order[i]] >> 4];
+        text[n++] = digits[g.p[order[i]] & 15];
+    }
+    out_bytes(o, bytes_of(text, n));
 }
 
 static void put_utf8(struct out *o, uint32_t c)
@@ -263,8 +267,10 @@ static const struct {
 } kinds[] = {
     [EFI_SIG_X509] = { "\xa1\x59\xc0\xa5\xe4\x94\xa7\x4a\x87\xb5\xab\x15\x5c\x2b\xf0\x72", "X509" },
     [EFI_SIG_SHA256] = { "\x26\x16\xc4\xc1\x4c\x50\x92\x40\xac\xa9\x41\xf9\x36\x93\x43\x28", "SHA256" },
-    [EFI_SIG_X509_SHA256] = { "\x92\xa4\xd2\x3b\xc0\x96\x79\x40\xb4\x20\xfc\xf9\x8e\xf1\x03\xed", "X509_SHA256" },
-    [EFI_SIG_X509_SHA384] = { "\x6e\x87\x76\x70\xc2\x80\xe6\x4e\xaa\xd2\x28\xb3\x49\xa6\x86\x5b", "X509_SHA384" },
+    [EFI_SIG_X509_SHA256] = { "\x92\xa4\xd2\x3b\xc0\x96\x79\x40\xb4\x20\xfc\xf9\x8e\xf1\x03\xed",
+                              "X509_SHA256" },
+    [EFI_SIG_X509_SHA384] = { "\x6e\x87\x76\x70\xc2\x80\xe6\x4e\xaa\xd2\x28\xb3\x49\xa6\x86\x5b",
+                              "X509_SHA384" },
     [EFI_SIG_RSA2048] = { "\xe8\x66\x57\x3c\x9c\x26\x34\x4e\xaa\x14\xed\x77\x6e\x85\xb3\xb6", "RSA2048" },
 };
 

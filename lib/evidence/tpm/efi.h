@@ -1,6 +1,7 @@
 /* efi.h: structures that firmware measures: variables, images, device paths, signature lists, partitions.
  *
- * UEFI 2.10 (3.1.2 Boot####, 10.3 device paths, 32.4.1 EFI_SIGNATURE_LIST), TCG PFP 10.4.6 (measured forms). */
+ * UEFI 2.10 (3.1.2 Boot####, 10.3 device paths, 32.4.1 EFI_SIGNATURE_LIST), TCG PFP 10.4.6
+ * (measured forms). */
 #ifndef AVOUCH_EVIDENCE_TPM_EFI_H
 #define AVOUCH_EVIDENCE_TPM_EFI_H
 

@@ -197,11 +197,13 @@ static bool at_end(const struct cur *c, const struct ends *ends)
 {
     struct bytes head = bytes_part(c->all, c->at, OLD_HEADER);
 
-    return c->at >= ends->zeros || c->at >= ends->ones || (head.n >= 8 && all_are(bytes_part(head, 0, 8), 0xff))
+    return c->at >= ends->zeros || c->at >= ends->ones
+        || (head.n >= 8 && all_are(bytes_part(head, 0, 8), 0xff))
         || (head.n == OLD_HEADER && all_are(head, 0));
 }
 
-static bool tell(const struct cur *c, const struct tpm_log *log, size_t start, const char *what, struct err *e)
+static bool tell(const struct cur *c, const struct tpm_log *log, size_t start, const char *what,
+                 struct err *e)
 {
     struct err inner = { .code = ERR_NONE };
 
@@ -218,7 +220,8 @@ static bool is_spec_id(const struct tpm_event *ev)
 }
 
 /* The first event is in the old format in both; it decides. */
-static bool read_first(struct tpm_log *log, struct cur *c, struct tpm_log_spec *spec, const char *what, struct err *e)
+static bool read_first(struct tpm_log *log, struct cur *c, struct tpm_log_spec *spec, const char *what,
+                       struct err *e)
 {
     struct tpm_event *ev = event_new(log);
 
@@ -240,7 +243,8 @@ bool tpm_log_add(struct tpm_log *log, struct bytes in, const char *what, struct 
     struct cur c = cur_open(in);
 
     if (in.n > TPM_LOG_MAX_SIZE)
-        return err_set(e, ERR_LIMIT, what, "log has %zu bytes, at most %d are accepted", in.n, TPM_LOG_MAX_SIZE);
+        return err_set(e, ERR_LIMIT, what, "log has %zu bytes, at most %d are accepted", in.n,
+                       TPM_LOG_MAX_SIZE);
     if (log->logs == TPM_LOGS_MAX)
         return err_set(e, ERR_LIMIT, what, "more than %d logs", TPM_LOGS_MAX);
     if (spec == NULL)
@@ -317,7 +321,8 @@ bool tpm_log_has_bank(const struct tpm_log *log, const struct tpm_bank *bank)
     return false;
 }
 
-/* Start values: zero; PCR 0 ends in the locality; 17 to 22 are replayed from zero, as after a dynamic launch. */
+/* Start values: zero; PCR 0 ends in the locality; 17 to 22 are replayed from zero, as after a
+ * dynamic launch. */
 static void start_values(const struct tpm_log *log, struct pcr_bank *r)
 {
     memset(r->value, 0, sizeof(r->value));

@@ -10,13 +10,20 @@
 #include "evidence/tpm/efi.h"
 #include "evidence/tpm/sipa.h"
 
-#include <inttypes.h>
-
 static void member_b64(struct out *o, const char *name, struct bytes b)
 {
-    out_printf(o, "\"%s\":\"", name);
+    out_char(o, '"');
+    out_text(o, name);
+    out_text(o, "\":\"");
     b64url_print(o, b);
     out_char(o, '"');
+}
+
+/* `before` ends in the member's name and a colon. */
+static void number(struct out *o, const char *before, uint64_t v)
+{
+    out_text(o, before);
+    out_uint(o, v);
 }
 
 static bool has_signature_lists(const struct efi_variable *v)
@@ -60,8 +67,9 @@ static void image_json(const struct tpm_event *ev, struct out *o)
         return;
     efi_path_print(&path, image.path, false);
     efi_path_print(&full, image.path, true);
-    out_printf(o, "\"ImageLocation\":%" PRIu64 ",\"ImageLength\":%" PRIu64 ",\"DevicePath\":", image.location,
-               image.length);
+    number(o, "\"ImageLocation\":", image.location);
+    number(o, ",\"ImageLength\":", image.length);
+    out_text(o, ",\"DevicePath\":");
     text_json(o, out_view(&path));
     out_text(o, ",\"FullDevicePath\":");
     text_json(o, out_view(&full));
@@ -87,7 +95,8 @@ static void blob_json(const struct tpm_event *ev, struct out *o)
     length = cur_u64le(&c, "BlobLength");
     if (!cur_ok(&c))
         return;
-    out_printf(o, "\"BlobBase\":%" PRIu64 ",\"BlobLength\":%" PRIu64, base, length);
+    number(o, "\"BlobBase\":", base);
+    number(o, ",\"BlobLength\":", length);
     if (name.n > 0) {
         out_text(o, ",\"BlobDescription\":");
         text_json(o, name);
@@ -179,7 +188,9 @@ static void digests_json(const struct tpm_event *ev, struct out *o)
 
         if (b == NULL)
             continue;
-        out_printf(o, "%s\"%s\":\"", any ? "," : "", b->name);
+        out_text(o, any ? ",\"" : "\"");
+        out_text(o, b->name);
+        out_text(o, "\":\"");
         hex_print(o, d);
         out_char(o, '"');
         any = true;
@@ -191,13 +202,17 @@ static void log_event_json(const struct tpm_event *ev, struct out *o)
 {
     const char *name = tpm_event_type_name(ev->type);
 
-    out_printf(o, "{\"EventSeq\":%u,\"PcrIndex\":%u,\"EventType\":%u,\"EventTypeString\":", ev->seq, ev->pcr, ev->type);
+    number(o, "{\"EventSeq\":", ev->seq);
+    number(o, ",\"PcrIndex\":", ev->pcr);
+    number(o, ",\"EventType\":", ev->type);
+    out_text(o, ",\"EventTypeString\":\"");
     if (name != NULL)
-        out_printf(o, "\"%s\",", name);
+        out_text(o, name);
     else
-        out_printf(o, "\"0x%08X\",", ev->type);
+        out_printf(o, "0x%08X", ev->type);
+    out_text(o, "\",");
     digests_json(ev, o);
-    out_printf(o, ",\"DataVerified\":%s,", ev->covered ? "true" : "false");
+    out_text(o, ev->covered ? ",\"DataVerified\":true," : ",\"DataVerified\":false,");
     member_b64(o, "RawData", ev->data);
     out_text(o, ",\"ProcessedData\":");
     tpm_event_json(ev, o);
@@ -206,10 +221,11 @@ static void log_event_json(const struct tpm_event *ev, struct out *o)
 
 static void ima_event_json(const struct ima_entry *en, struct out *o)
 {
-    out_printf(o, "{\"EventSeq\":%u,\"PcrIndex\":%u,\"EventTypeString\":\"IMA_MEASUREMENT_EVENT\",\"Digests\":{\"SHA1\":\"",
-               en->seq, (unsigned)IMA_PCR);
+    number(o, "{\"EventSeq\":", en->seq);
+    number(o, ",\"PcrIndex\":", IMA_PCR);
+    out_text(o, ",\"EventTypeString\":\"IMA_MEASUREMENT_EVENT\",\"Digests\":{\"SHA1\":\"");
     hex_print(o, en->digest);
-    out_printf(o, "\"},\"DataVerified\":%s,", en->covered ? "true" : "false");
+    out_text(o, en->covered ? "\"},\"DataVerified\":true," : "\"},\"DataVerified\":false,");
     member_b64(o, "RawData", en->data);
     out_text(o, ",\"ProcessedData\":{");
     ima_json(en, o);

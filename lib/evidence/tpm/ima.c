@@ -105,7 +105,8 @@ bool ima_add(struct ima_log *log, struct bytes in, uint32_t *seq, const char *wh
     return true;
 }
 
-static void extend(struct digest *pcr, const struct ima_entry *en, const struct tpm_bank *bank, enum ima_mode mode)
+static void extend(struct digest *pcr, const struct ima_entry *en, const struct tpm_bank *bank,
+                   enum ima_mode mode)
 {
     struct digest d = { .n = bank->size };
     struct bytes two[2];
@@ -130,7 +131,8 @@ struct digest ima_replay(const struct ima_log *log, const struct tpm_bank *bank,
     return pcr;
 }
 
-size_t ima_prefix(const struct ima_log *log, const struct tpm_bank *bank, enum ima_mode mode, struct bytes want)
+size_t ima_prefix(const struct ima_log *log, const struct tpm_bank *bank, enum ima_mode mode,
+                  struct bytes want)
 {
     struct digest pcr = { .n = bank->size };
 
@@ -166,12 +168,14 @@ bool ima_check(const struct ima_log *log, const struct pcr_set *verified, bool a
         if (!b->bank->known || pcr_value(b, IMA_PCR).n == 0)
             continue;
         if (!bank_matches(log, b))
-            return err_set(e, ERR_IMA_MISMATCH, what, "the %zu entries do not replay to the quoted PCR 10 of bank %s",
-                           log->count, b->bank->name);
+            return err_set(e, ERR_IMA_MISMATCH, what,
+                           "the %zu entries do not replay to the quoted PCR 10 of bank %s", log->count,
+                           b->bank->name);
         bound |= b->bank->alg != TPM_SHA1 || allow_sha1;
     }
     if (!bound)
-        return err_set(e, ERR_IMA_PCR10, what, "an IMA log is sent but PCR 10 is not quoted in a bank of SHA-256 or stronger");
+        return err_set(e, ERR_IMA_PCR10, what,
+                       "an IMA log is sent but PCR 10 is not quoted in a bank of SHA-256 or stronger");
     return true;
 }
 

@@ -34,7 +34,8 @@ enum ima_mode {
 };
 struct digest ima_replay(const struct ima_log *log, const struct tpm_bank *bank, enum ima_mode mode);
 /* How many entries from the start replay to this value of PCR 10; 0: no number of them. */
-size_t ima_prefix(const struct ima_log *log, const struct tpm_bank *bank, enum ima_mode mode, struct bytes want);
+size_t ima_prefix(const struct ima_log *log, const struct tpm_bank *bank, enum ima_mode mode,
+                  struct bytes want);
 
 /* PCR 10 of every verified bank must be what the list replays to. */
 bool ima_check(const struct ima_log *log, const struct pcr_set *verified, bool allow_sha1, const char *what,

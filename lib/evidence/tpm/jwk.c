@@ -5,8 +5,8 @@
 
 enum { MODULUS_MAX = 512 };
 
-static bool member(const struct json *j, const char *name, const char *what, struct arena *a, struct bytes *ret,
-                   struct err *e)
+static bool member(const struct json *j, const char *name, const char *what, struct arena *a,
+                   struct bytes *ret, struct err *e)
 {
     struct err inner = { .code = ERR_NONE };
     struct bytes text;
@@ -15,19 +15,20 @@ static bool member(const struct json *j, const char *name, const char *what, str
         return err_set(e, ERR_JWK_FORMAT, what, "member %s of the JWK is missing or no string", name);
     if (b64_decode(text, B64_URL_STRICT, what, a, ret, &inner))
         return true;
-    return err_set(e, inner.code == ERR_NO_MEMORY ? inner.code : ERR_JWK_FORMAT, what, "member %s of the JWK: %s", name,
-                   inner.why);
+    return err_set(e, inner.code == ERR_NO_MEMORY ? inner.code : ERR_JWK_FORMAT, what,
+                   "member %s of the JWK: %s", name, inner.why);
 }
 
-static bool parse_rsa(const struct json *j, const char *what, struct arena *a, struct tpm_jwk *r, struct err *e)
+static bool parse_rsa(const struct json *j, const char *what, struct arena *a, struct tpm_jwk *r,
+                      struct err *e)
 {
     struct jobj o = jobj_open(a);
 
     if (!member(j, "n", what, a, &r->n, e) || !member(j, "e", what, a, &r->e, e))
         return false;
     if (r->n.n > MODULUS_MAX || r->n.n < 256)
-        return err_set(e, ERR_JWK_FORMAT, what, "modulus of the JWK has %zu bytes; 256 to %d are accepted", r->n.n,
-                       MODULUS_MAX);
+        return err_set(e, ERR_JWK_FORMAT, what, "modulus of the JWK has %zu bytes; 256 to %d are accepted",
+                       r->n.n, MODULUS_MAX);
     jobj_text(&o, "kty", "RSA");
     jobj_str(&o, "n", json_member(j, "n")->text);
     jobj_str(&o, "e", json_member(j, "e")->text);
@@ -35,7 +36,8 @@ static bool parse_rsa(const struct json *j, const char *what, struct arena *a, s
     return true;
 }
 
-static bool parse_ec(const struct json *j, const char *what, struct arena *a, struct tpm_jwk *r, struct err *e)
+static bool parse_ec(const struct json *j, const char *what, struct arena *a, struct tpm_jwk *r,
+                     struct err *e)
 {
     static const enum key_kind curves[] = { KEY_P256, KEY_P384, KEY_P521 };
     struct bytes crv = { NULL, 0 };
@@ -61,8 +63,8 @@ static bool parse_ec(const struct json *j, const char *what, struct arena *a, st
     return true;
 }
 
-bool tpm_jwk_parse(const struct json *j, bool allow_ec, const char *what, struct arena *a, struct tpm_jwk *ret,
-                   struct err *e)
+bool tpm_jwk_parse(const struct json *j, bool allow_ec, const char *what, struct arena *a,
+                   struct tpm_jwk *ret, struct err *e)
 {
     struct tpm_jwk r = { .ec = false };
     struct bytes kty = { NULL, 0 };
@@ -88,7 +90,8 @@ bool tpm_jwk_key(const struct tpm_jwk *j, const char *what, struct key **ret, st
 
     if (j->ec) {
         if (j->x.n > 66 || j->x.n != j->y.n)
-            return err_set(e, ERR_JWK_FORMAT, what, "coordinates of the JWK have %zu and %zu bytes", j->x.n, j->y.n);
+            return err_set(e, ERR_JWK_FORMAT, what, "coordinates of the JWK have %zu and %zu bytes", j->x.n,
+                           j->y.n);
         memcpy(point, j->x.p, j->x.n);
         memcpy(point + j->x.n, j->y.p, j->y.n);
         ok = key_from_point(j->curve, bytes_of(point, 2 * j->x.n), what, ret, &inner);
@@ -121,8 +124,8 @@ static bool parse_quote_info(const struct json *j, const char *what, struct tpm_
     return err_set(e, ERR_KEY_BINDING, what, "hash_alg of tpm_quote is none of sha-256, sha-384, sha-512");
 }
 
-static bool parse_certify_info(const struct json *j, const char *what, struct arena *a, struct tpm_key_object *r,
-                               struct err *e)
+static bool parse_certify_info(const struct json *j, const char *what, struct arena *a,
+                               struct tpm_key_object *r, struct err *e)
 {
     if (!json_is(j, JSON_OBJECT))
         return err_set(e, ERR_KEY_BINDING, what, "tpm_certify is no object");
@@ -165,7 +168,8 @@ struct digest tpm_key_object_nonce(const struct tpm_key_object *k, struct bytes 
     return d;
 }
 
-static bool check_public(const struct tpm_key_object *k, const struct tpm_public *p, const char *what, struct err *e)
+static bool check_public(const struct tpm_key_object *k, const struct tpm_public *p, const char *what,
+                         struct err *e)
 {
     const uint32_t need = TPM_FIXED_TPM | TPM_FIXED_PARENT | TPM_SENSITIVE_DATA_ORIGIN;
     AUTO_KEY jwk = NULL;
@@ -180,8 +184,8 @@ static bool check_public(const struct tpm_key_object *k, const struct tpm_public
     return true;
 }
 
-bool tpm_key_object_check(const struct tpm_key_object *k, struct key *aik, struct bytes challenge, const char *what,
-                          struct err *e)
+bool tpm_key_object_check(const struct tpm_key_object *k, struct key *aik, struct bytes challenge,
+                          const char *what, struct err *e)
 {
     static const struct tpm_sig_rule rule = { TPM_SIG_TPMT, false, ERR_CERTIFY_FORMAT, ERR_CERTIFY_SIGNATURE,
                                               ERR_CERTIFY_SIGNATURE };
@@ -195,12 +199,13 @@ bool tpm_key_object_check(const struct tpm_key_object *k, struct key *aik, struc
         || !tpm_attest_parse(k->certification, ERR_CERTIFY_FORMAT, what, &cert, e))
         return false;
     if (cert.type != TPM_ATTEST_CERTIFY)
-        return err_set(e, ERR_CERTIFY_FORMAT, what, "certification has type 0x%04x, 0x8017 is expected", cert.type);
+        return err_set(e, ERR_CERTIFY_FORMAT, what, "certification has type 0x%04x, 0x8017 is expected",
+                       cert.type);
     if (!tpm_signature_verify(k->signature, aik, k->certification, &rule, what, &h, e))
         return false;
     if (!secret_equal(cert.extra, challenge))
-        return err_set(e, ERR_CERTIFY_NONCE, what, "extraData of the certification (%zu bytes) is not the challenge",
-                       cert.extra.n);
+        return err_set(e, ERR_CERTIFY_NONCE, what,
+                       "extraData of the certification (%zu bytes) is not the challenge", cert.extra.n);
     if (!tpm_public_named(&p, cert.name))
         return err_set(e, ERR_CERTIFY_NAME, what, "the certified name is not the name of public");
     return check_public(k, &p, what, e);

@@ -43,8 +43,8 @@ bool tpm_claim_blob_parse(struct bytes in, const char *what, struct tpm_attestat
     if (!bank_of(&c, pad2, header, what, &bank, e))
         return false;
     if (values != (uint32_t)TPM_PCRS * bank->size)
-        return err_set(e, ERR_CLAIM_BLOB, what, "cbPcrValues is %u, 24 values of %s have %u", values, bank->name,
-                       TPM_PCRS * bank->size);
+        return err_set(e, ERR_CLAIM_BLOB, what, "cbPcrValues is %u, 24 values of %s have %u", values,
+                       bank->name, TPM_PCRS * bank->size);
     to = pcr_set_bank(&ret->claimed, bank);
     for (unsigned i = 0; i < TPM_PCRS; i++) {
         struct bytes v = cur_take(&c, bank->size, "PCR value");

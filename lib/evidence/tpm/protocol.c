@@ -26,7 +26,8 @@ bool tpm_message_parse(struct bytes doc, struct arena *a, enum tpm_message *ret_
     struct bytes text;
 
     if (!json_parse(doc, DEPTH, "data", a, &j, &inner))
-        return err_set(e, inner.code == ERR_NO_MEMORY ? inner.code : ERR_TPM_MESSAGE, "data", "%s", inner.why);
+        return err_set(e, inner.code == ERR_NO_MEMORY ? inner.code : ERR_TPM_MESSAGE, "data", "%s",
+                       inner.why);
     payload = json_member(j, "payload");
     if (!json_is(payload, JSON_OBJECT))
         return bad_message(e, "payload is missing or no object");
@@ -113,7 +114,8 @@ static struct bytes wrap_payload(struct jobj *payload, struct arena *a)
 }
 
 bool tpm_challenge(const struct tpm_context_keys *keys, struct bytes tenant, int64_t now, int64_t lifetime,
-                   const uint8_t random[TPM_CHALLENGE_RANDOM], struct arena *a, struct bytes *ret_data, struct err *e)
+                   const uint8_t random[TPM_CHALLENGE_RANDOM], struct arena *a, struct bytes *ret_data,
+                   struct err *e)
 {
     struct bytes plain = context_plain(random, now, now + lifetime, tenant, a), context, data;
     struct jobj payload = jobj_open(a);
@@ -154,20 +156,22 @@ static bool read_context(struct bytes text, struct arena *a, struct bytes *ret_n
         || !json_string(json_member(j, "ProtectionKeyName"), ret_name)
         || !json_string(json_member(j, "ProtectedContext"), &sealed)
         || !b64_decode(sealed, B64_URL_STRICT, "ProtectedContext", a, ret_sealed, NULL))
-        return a->failed ? err_memory(e, "service_context") : invalid(e, "is not the text that a challenge came with");
+        return a->failed ? err_memory(e, "service_context")
+                         : invalid(e, "is not the text that a challenge came with");
     if (ret_sealed->n != CONTEXT_SIZE)
-        return err_set(e, ERR_CONTEXT_INVALID, "service_context", "ProtectedContext has %zu bytes, ours have %d",
-                       ret_sealed->n, CONTEXT_SIZE);
+        return err_set(e, ERR_CONTEXT_INVALID, "service_context",
+                       "ProtectedContext has %zu bytes, ours have %d", ret_sealed->n, CONTEXT_SIZE);
     return true;
 }
 
-static bool open_sealed(const struct tpm_context_keys *keys, struct bytes name, struct bytes sealed, struct arena *a,
-                        uint8_t plain[PLAIN_SIZE], struct err *e)
+static bool open_sealed(const struct tpm_context_keys *keys, struct bytes name, struct bytes sealed,
+                        struct arena *a, uint8_t plain[PLAIN_SIZE], struct err *e)
 {
     for (size_t i = 0; i < keys->count; i++) {
         if (!bytes_equal(key_name(keys->key[i], a), name))
             continue;
-        if (gcm_open(keys->key[i], sealed.p, context_aad(name, a), bytes_part(sealed, GCM_IV_SIZE, PLAIN_SIZE),
+        if (gcm_open(keys->key[i], sealed.p, context_aad(name, a),
+                     bytes_part(sealed, GCM_IV_SIZE, PLAIN_SIZE),
                      bytes_part(sealed, GCM_IV_SIZE + PLAIN_SIZE, GCM_TAG_SIZE), plain))
             return true;
         return invalid(e, "its seal does not verify");
@@ -175,8 +179,9 @@ static bool open_sealed(const struct tpm_context_keys *keys, struct bytes name, 
     return invalid(e, "names a key that this service does not hold");
 }
 
-bool tpm_context_open(const struct tpm_context_keys *keys, struct bytes tenant, int64_t now, struct bytes context,
-                      struct arena *a, uint8_t ret_challenge[TPM_CHALLENGE_SIZE], int64_t *ret_expires, struct err *e)
+bool tpm_context_open(const struct tpm_context_keys *keys, struct bytes tenant, int64_t now,
+                      struct bytes context, struct arena *a, uint8_t ret_challenge[TPM_CHALLENGE_SIZE],
+                      int64_t *ret_expires, struct err *e)
 {
     uint8_t plain[PLAIN_SIZE];
     struct digest own = tenant_id(tenant);
@@ -252,14 +257,15 @@ static void unlink_slot(struct tpm_replay *r, size_t i)
     r->slots[i].used = false;
 }
 
-bool tpm_replay_use(struct tpm_replay *r, const uint8_t challenge[TPM_CHALLENGE_SIZE], int64_t expires, int64_t now,
-                    struct err *e)
+bool tpm_replay_use(struct tpm_replay *r, const uint8_t challenge[TPM_CHALLENGE_SIZE], int64_t expires,
+                    int64_t now, struct err *e)
 {
     uint32_t *head = bucket_of(r, challenge);
     struct replay_slot *s;
 
     for (uint32_t i = *head; i != 0; i = r->slots[i - 1].next)
-        if (memcmp(r->slots[i - 1].challenge, challenge, TPM_CHALLENGE_SIZE) == 0 && r->slots[i - 1].expires >= now)
+        if (memcmp(r->slots[i - 1].challenge, challenge, TPM_CHALLENGE_SIZE) == 0
+            && r->slots[i - 1].expires >= now)
             return err_set(e, ERR_CHALLENGE_USED, "challenge", "was answered before");
     if (r->slots[r->at].used)
         unlink_slot(r, r->at);

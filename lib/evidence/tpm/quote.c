@@ -29,8 +29,8 @@ static void read_signature(struct cur *c, struct signature *r)
     }
 }
 
-static bool parse_signature(struct bytes in, const struct key *k, const struct tpm_sig_rule *rule, const char *what,
-                            struct signature *ret, struct err *e)
+static bool parse_signature(struct bytes in, const struct key *k, const struct tpm_sig_rule *rule,
+                            const char *what, struct signature *ret, struct err *e)
 {
     struct cur c = cur_open(in);
     struct signature r = { 0 };
@@ -47,8 +47,9 @@ static bool parse_signature(struct bytes in, const struct key *k, const struct t
         return true;
     }
     if (!known && cur_ok(&c))
-        return err_set(e, rule->alg_code, what, "signature algorithm 0x%04x; RSASSA (0x14), RSAPSS (0x16) and ECDSA "
-                       "(0x18) are accepted", r.alg);
+        return err_set(e, rule->alg_code, what,
+                       "signature algorithm 0x%04x; RSASSA (0x14), RSAPSS (0x16) and ECDSA (0x18) are accepted",
+                       r.alg);
     if (cur_close(&c, rule->format_code, what, e))
         return err_set(e, rule->format_code, what, "is not a TPMT_SIGNATURE");
     return false;
@@ -92,7 +93,8 @@ static enum sig_alg rsa_alg(uint16_t scheme, enum hash_alg h)
  * them together, so the digest is verified under the curve's name when the lengths agree. */
 static bool ecdsa_verify(const struct signature *s, struct key *k, enum hash_alg h, struct bytes data)
 {
-    static const enum sig_alg by_curve[] = { [KEY_P256] = SIG_ES256, [KEY_P384] = SIG_ES384, [KEY_P521] = SIG_ES512 };
+    static const enum sig_alg by_curve[] = { [KEY_P256] = SIG_ES256, [KEY_P384] = SIG_ES384,
+                                             [KEY_P521] = SIG_ES512 };
     uint8_t raw[2 * 66], padded[HASH_MAX_SIZE] = { 0 };
     enum sig_alg alg = by_curve[key_kind(k)];
     size_t field = key_point(k).n / 2, want = hash_size(sig_alg_hash(alg));
@@ -100,7 +102,8 @@ static bool ecdsa_verify(const struct signature *s, struct key *k, enum hash_alg
 
     if (!ecdsa_raw(s, field, raw))
         return false;
-    /* Left-most bits of a longer digest, and zeros before a shorter one, are the same integer (FIPS 186-5, 6.4). */
+    /* Left-most bits of a longer digest, and zeros before a shorter one, are the same integer (FIPS
+     * 186-5, 6.4). */
     if (d.n >= want)
         memcpy(padded, d.p, want);
     else
@@ -127,19 +130,24 @@ bool tpm_signature_verify(struct bytes sig, struct key *k, struct bytes data, co
     if (!parse_signature(sig, k, rule, what, &s, e))
         return false;
     if ((s.alg == TPM_ECDSA) != (key_kind(k) != KEY_RSA))
-        return err_set(e, rule->alg_code, what, "signature algorithm 0x%04x does not fit a key of type %s", s.alg,
-                       key_kind_name(key_kind(k)));
+        return err_set(e, rule->alg_code, what, "signature algorithm 0x%04x does not fit a key of type %s",
+                       s.alg, key_kind_name(key_kind(k)));
     h = tpm_bank(s.hash);
     if (h == NULL || !h->known || (h->hash == HASH_SHA1 && !rule->allow_sha1))
-        return err_set(e, rule->alg_code, what, "signature hash is %s (0x%04x); SHA256, SHA384 and SHA512 are accepted",
+        return err_set(e, rule->alg_code, what,
+                       "signature hash is %s (0x%04x); SHA256, SHA384 and SHA512 are accepted",
                        h == NULL ? "unknown" : h->name, s.hash);
     if (!verify_as(&s, k, h->hash, data)) {
         if (s.bare && rule->allow_sha1 && verify_as(&s, k, HASH_SHA1, data)) {
             *ret_hash = HASH_SHA1;
             return true;
         }
-        return err_set(e, rule->sig_code, what, "%s signature with %s does not verify with the attestation key",
-                       s.alg == TPM_RSASSA ? "RSASSA" : s.alg == TPM_RSAPSS ? "RSAPSS" : "ECDSA", h->name);
+        return err_set(e, rule->sig_code, what,
+                       "%s signature with %s does not verify with the attestation key",
+                       s.alg == TPM_RSASSA   ? "RSASSA"
+                       : s.alg == TPM_RSAPSS ? "RSAPSS"
+                                             : "ECDSA",
+                       h->name);
     }
     *ret_hash = h->hash;
     return true;
@@ -169,8 +177,8 @@ static bool check_selection(const struct tpm_attest *t, const char *what, struct
 }
 
 /* Collects the selected values in their order; ret_parts views them. */
-static bool gather(const struct tpm_attest *t, const struct pcr_set *claimed, const char *what, struct bytes *parts,
-                   size_t *ret_count, struct pcr_set *verified, struct err *e)
+static bool gather(const struct tpm_attest *t, const struct pcr_set *claimed, const char *what,
+                   struct bytes *parts, size_t *ret_count, struct pcr_set *verified, struct err *e)
 {
     size_t count = 0;
 
@@ -185,8 +193,8 @@ static bool gather(const struct tpm_attest *t, const struct pcr_set *claimed, co
             if ((t->select[i].pcrs >> pcr & 1) == 0)
                 continue;
             if (v.n == 0 || to == NULL || !pcr_put(to, pcr, v))
-                return err_set(e, ERR_QUOTE_PCR_VALUES, what, "no value is given for PCR %u of bank %s, which is quoted",
-                               pcr, bank->name);
+                return err_set(e, ERR_QUOTE_PCR_VALUES, what,
+                               "no value is given for PCR %u of bank %s, which is quoted", pcr, bank->name);
             parts[count++] = v;
         }
     }
@@ -202,8 +210,9 @@ static bool check_no_more(const struct pcr_set *claimed, const struct pcr_set *v
         uint32_t more = claimed->bank[i].present & ~(v == NULL ? 0 : v->present);
 
         if (more != 0)
-            return err_set(e, ERR_QUOTE_PCR_VALUES, what, "a value is given for PCR %d of bank %s, which is not quoted",
-                           __builtin_ctz(more), claimed->bank[i].bank->name);
+            return err_set(e, ERR_QUOTE_PCR_VALUES, what,
+                           "a value is given for PCR %d of bank %s, which is not quoted", __builtin_ctz(more),
+                           claimed->bank[i].bank->name);
     }
     return true;
 }
@@ -211,7 +220,8 @@ static bool check_no_more(const struct pcr_set *claimed, const struct pcr_set *v
 bool tpm_quote_verify(const struct tpm_quote_check *q, struct tpm_attest *ret, struct pcr_set *ret_verified,
                       struct err *e)
 {
-    const struct tpm_sig_rule rule = { q->form, q->allow_sha1, ERR_QUOTE_FORMAT, ERR_QUOTE_ALG, ERR_QUOTE_SIGNATURE };
+    const struct tpm_sig_rule rule = { q->form, q->allow_sha1, ERR_QUOTE_FORMAT, ERR_QUOTE_ALG,
+                                       ERR_QUOTE_SIGNATURE };
     struct bytes parts[TPM_BANKS * TPM_PCRS];
     struct pcr_set verified = { .count = 0 };
     enum hash_alg h = HASH_SHA256;
@@ -226,17 +236,20 @@ bool tpm_quote_verify(const struct tpm_quote_check *q, struct tpm_attest *ret, s
     if (!tpm_signature_verify(q->signature, q->key, q->attest, &rule, q->what, &h, e))
         return false;
     if (!q->any_nonce && !secret_equal(t.extra, q->nonce))
-        return err_set(e, ERR_QUOTE_NONCE, q->what, "extraData (%zu bytes) does not match the expected qualifyingData "
-                       "(%zu bytes)", t.extra.n, q->nonce.n);
+        return err_set(e, ERR_QUOTE_NONCE, q->what,
+                       "extraData (%zu bytes) does not match the expected qualifyingData (%zu bytes)",
+                       t.extra.n, q->nonce.n);
     if (!check_selection(&t, q->what, e) || !gather(&t, q->claimed, q->what, parts, &count, &verified, e)
         || (q->exact && !check_no_more(q->claimed, &verified, q->what, e)))
         return false;
     d = hash_parts(h, parts, count);
     if (!bytes_equal(digest_bytes(&d), t.pcr_digest))
-        return err_set(e, ERR_QUOTE_PCR_DIGEST, q->what, "pcrDigest does not match: the quote has %02x%02x%02x%02x..., "
-                       "the %zu given values hash to %02x%02x%02x%02x... (%s)", t.pcr_digest.n > 3 ? t.pcr_digest.p[0] : 0,
-                       t.pcr_digest.n > 3 ? t.pcr_digest.p[1] : 0, t.pcr_digest.n > 3 ? t.pcr_digest.p[2] : 0,
-                       t.pcr_digest.n > 3 ? t.pcr_digest.p[3] : 0, count, d.p[0], d.p[1], d.p[2], d.p[3], hash_name(h));
+        return err_set(e, ERR_QUOTE_PCR_DIGEST, q->what,
+                       "pcrDigest does not match: the quote has %02x%02x%02x%02x..., "
+                       "the %zu given values hash to %02x%02x%02x%02x... (%s)",
+                       t.pcr_digest.n > 3 ? t.pcr_digest.p[0] : 0, t.pcr_digest.n > 3 ? t.pcr_digest.p[1] : 0,
+                       t.pcr_digest.n > 3 ? t.pcr_digest.p[2] : 0, t.pcr_digest.n > 3 ? t.pcr_digest.p[3] : 0,
+                       count, d.p[0], d.p[1], d.p[2], d.p[3], hash_name(h));
     *ret = t;
     *ret_verified = verified;
     return true;

@@ -1,4 +1,5 @@
-/* request.c: the second message, from the JWS to structs (evidence-tpm 12.3, 12.4). Nothing is verified here. */
+/* request.c: the second message, from the JWS to structs (evidence-tpm 12.3, 12.4). Nothing is
+ * verified here. */
 #include "evidence/tpm/tpm_priv.h"
 
 #include "codec/b64.h"
@@ -12,8 +13,8 @@ static bool fail(struct err *e, const char *what, const char *why)
     return err_set(e, ERR_JWS_FORMAT, what, "%s", why);
 }
 
-bool tpm_member_bytes(const struct json *j, const char *name, bool required, struct arena *a, struct bytes *ret,
-                      struct err *e)
+bool tpm_member_bytes(const struct json *j, const char *name, bool required, struct arena *a,
+                      struct bytes *ret, struct err *e)
 {
     const struct json *m = json_member(j, name);
     struct err inner = { .code = ERR_NONE };
@@ -61,7 +62,8 @@ static bool split_jws(struct bytes jws, struct bytes part[3], struct err *e)
     return true;
 }
 
-static bool decode_part(struct bytes text, const char *what, struct arena *a, struct bytes *ret, struct err *e)
+static bool decode_part(struct bytes text, const char *what, struct arena *a, struct bytes *ret,
+                        struct err *e)
 {
     struct err inner = { .code = ERR_NONE };
 
@@ -70,7 +72,8 @@ static bool decode_part(struct bytes text, const char *what, struct arena *a, st
     return err_set(e, inner.code == ERR_NO_MEMORY ? inner.code : ERR_JWS_FORMAT, what, "%s", inner.why);
 }
 
-static bool parse_json(struct bytes text, const char *what, struct arena *a, const struct json **ret, struct err *e)
+static bool parse_json(struct bytes text, const char *what, struct arena *a, const struct json **ret,
+                       struct err *e)
 {
     struct err inner = { .code = ERR_NONE };
 
@@ -93,7 +96,8 @@ static bool read_header(struct bytes text, struct arena *a, int *ret_version, st
                        (int)(alg.n > 16 ? 16 : alg.n), alg.n == 0 ? "" : (const char *)alg.p);
     for (const struct json *m = h->child; m != NULL; m = m->next)
         if (!bytes_is(m->name, "alg") && !bytes_is(m->name, "typ"))
-            return err_set(e, ERR_JWS_ALG, "JWS header", "has the member '%.*s'; only alg and typ are allowed",
+            return err_set(e, ERR_JWS_ALG, "JWS header",
+                           "has the member '%.*s'; only alg and typ are allowed",
                            (int)(m->name.n > 32 ? 32 : m->name.n), (const char *)m->name.p);
     *ret_version = bytes_is(typ, "attReq") ? 1 : bytes_is(typ, "attReqV2") ? 2 : 0;
     return *ret_version != 0 ? true : fail(e, "JWS header", "typ is neither attReq nor attReqV2");
@@ -119,12 +123,14 @@ static bool read_bank(const struct json *j, struct pcr_set *to, struct arena *a,
         struct bytes digest;
 
         if (!json_int(json_member(v, "index"), &index) || index < 0 || index >= TPM_PCRS)
-            return err_set(e, ERR_QUOTE_PCR_VALUES, "pcrs", "index of a value of bank %s is not 0 to 23", bank->name);
+            return err_set(e, ERR_QUOTE_PCR_VALUES, "pcrs", "index of a value of bank %s is not 0 to 23",
+                           bank->name);
         if (!tpm_member_bytes(v, "digest", true, a, &digest, e))
             return false;
         if (!pcr_put(b, (unsigned)index, digest))
-            return err_set(e, ERR_QUOTE_PCR_VALUES, "pcrs", "value of PCR %lld of bank %s has %zu bytes instead of %u, or "
-                           "occurs twice", (long long)index, bank->name, digest.n, bank->size);
+            return err_set(e, ERR_QUOTE_PCR_VALUES, "pcrs",
+                           "value of PCR %lld of bank %s has %zu bytes instead of %u, or occurs twice",
+                           (long long)index, bank->name, digest.n, bank->size);
     }
     return true;
 }
@@ -176,8 +182,8 @@ static struct tpm_attestation *attestation_new(const char *what, struct arena *a
     return t;
 }
 
-static bool read_attestation_v2(const struct json *j, const char *what, struct arena *a, struct tpm_attestation **ret,
-                                struct err *e)
+static bool read_attestation_v2(const struct json *j, const char *what, struct arena *a,
+                                struct tpm_attestation **ret, struct err *e)
 {
     struct tpm_attestation *t = attestation_new(what, a);
 
@@ -185,9 +191,11 @@ static bool read_attestation_v2(const struct json *j, const char *what, struct a
         return err_memory(e, what);
     if (!json_is(j, JSON_OBJECT))
         return fail(e, what, "is missing or no object");
-    if (!read_logs(json_member(j, "logs"), t, a, e) || !tpm_member_bytes(j, "aik_cert", false, a, &t->aik_cert, e)
+    if (!read_logs(json_member(j, "logs"), t, a, e)
+        || !tpm_member_bytes(j, "aik_cert", false, a, &t->aik_cert, e)
         || !tpm_jwk_parse(json_member(j, "aik_pub"), true, "aik_pub", a, &t->aik_pub, e)
-        || !read_pcrs(json_member(j, "pcrs"), &t->claimed, a, e) || !tpm_member_bytes(j, "quote", true, a, &t->quote, e)
+        || !read_pcrs(json_member(j, "pcrs"), &t->claimed, a, e)
+        || !tpm_member_bytes(j, "quote", true, a, &t->quote, e)
         || !tpm_member_bytes(j, "signature", true, a, &t->signature, e))
         return false;
     t->sig_form = TPM_SIG_TPMT;
@@ -202,7 +210,8 @@ static bool read_att_data_v2(const struct json *j, struct tpm_request *rq, struc
     if (json_member(j, "aik_pub") != NULL)
         return fail(e, "tpm_att_data", "typ says version 2, the payload is one of version 1");
     rq->resumed = boot != NULL;
-    return read_attestation_v2(json_member(j, "current_attestation"), "current_attestation", a, &rq->current, e)
+    return read_attestation_v2(json_member(j, "current_attestation"), "current_attestation", a, &rq->current,
+                               e)
         && (boot == NULL || read_attestation_v2(boot, "boot_attestation", a, &rq->boot, e));
 }
 
@@ -232,8 +241,8 @@ static bool read_state_v1(const struct json *j, const char *claim, bool resume, 
     if (!tpm_member_bytes(j, claim, true, a, &blob, e) || !tpm_claim_blob_parse(blob, claim, t, e)
         || !tpm_member_bytes(j, "aik_cert", false, a, &t->aik_cert, e)
         || !tpm_jwk_parse(json_member(j, "aik_pub"), true, "aik_pub", a, &t->aik_pub, e)
-        || !read_logs_v1(j, resume ? "srtm_resume_log" : "srtm_boot_log", resume ? "drtm_resume_log" : "drtm_boot_log", t,
-                         a, e))
+        || !read_logs_v1(j, resume ? "srtm_resume_log" : "srtm_boot_log",
+                         resume ? "drtm_resume_log" : "drtm_boot_log", t, a, e))
         return false;
     if (t->log_count == 0)
         return fail(e, "tpm_att_data", "no boot log is given");
@@ -244,7 +253,8 @@ static bool read_state_v1(const struct json *j, const char *claim, bool resume, 
 static bool read_att_data_v1(const struct json *j, struct tpm_request *rq, struct arena *a, struct err *e)
 {
     if (json_member(j, "current_attestation") != NULL)
-        return fail(e, "tpm_att_data", "typ and payload disagree: attReq is version 1, the payload is one of version 2");
+        return fail(e, "tpm_att_data",
+                    "typ and payload disagree: attReq is version 1, the payload is one of version 2");
     rq->resumed = json_member(j, "srtm_resume_log") != NULL || json_member(j, "drtm_resume_log") != NULL;
     return read_state_v1(j, "current_claim", rq->resumed, a, &rq->current, e)
         && (json_member(j, "boot_claim") == NULL || read_state_v1(j, "boot_claim", false, a, &rq->boot, e));
@@ -257,8 +267,8 @@ static bool read_other_keys(const struct json *list, struct tpm_request *rq, str
     if (!json_is(list, JSON_ARRAY))
         return fail(e, "other_keys", "is no array");
     if (list->count > TPM_OTHER_KEYS_MAX)
-        return err_set(e, ERR_OTHER_KEYS, "other_keys", "%zu keys are too many; at most %d are accepted", list->count,
-                       TPM_OTHER_KEYS_MAX);
+        return err_set(e, ERR_OTHER_KEYS, "other_keys", "%zu keys are too many; at most %d are accepted",
+                       list->count, TPM_OTHER_KEYS_MAX);
     for (const struct json *k = list->child; k != NULL; k = k->next)
         if (!tpm_key_object_parse(k, "other_keys", a, &rq->other[rq->other_count++], e))
             return false;
@@ -308,8 +318,8 @@ static bool read_custom(const struct json *list, struct tpm_request *rq, struct 
     if (!json_is(list, JSON_ARRAY))
         return fail(e, "custom_claims", "is no array");
     if (list->count > TPM_CUSTOM_MAX)
-        return err_set(e, ERR_CUSTOM_CLAIM, "custom_claims", "%zu claims, at most %d are accepted", list->count,
-                       TPM_CUSTOM_MAX);
+        return err_set(e, ERR_CUSTOM_CLAIM, "custom_claims", "%zu claims, at most %d are accepted",
+                       list->count, TPM_CUSTOM_MAX);
     rq->custom = arena_many(a, list->count, struct tpm_custom);
     if (rq->custom == NULL)
         return err_memory(e, "custom_claims");
@@ -320,13 +330,14 @@ static bool read_custom(const struct json *list, struct tpm_request *rq, struct 
         if (!json_string(json_member(j, "name"), &c->name) || c->name.n == 0
             || !json_string(json_member(j, "value"), &c->text)
             || (json_member(j, "value_type") != NULL && !json_string(json_member(j, "value_type"), &type)))
-            return err_set(e, ERR_CUSTOM_CLAIM, "custom_claims", "claim %zu lacks a name or a value that is a string",
-                           rq->custom_count - 1);
+            return err_set(e, ERR_CUSTOM_CLAIM, "custom_claims",
+                           "claim %zu lacks a name or a value that is a string", rq->custom_count - 1);
         if (c->name.n + c->text.n > TPM_CUSTOM_TEXT_MAX)
             return err_set(e, ERR_CUSTOM_CLAIM, "custom_claims", "claim %zu has more than %d bytes",
                            rq->custom_count - 1, TPM_CUSTOM_TEXT_MAX);
         if (!read_value(c, type))
-            return err_set(e, ERR_CUSTOM_CLAIM, "custom_claims", "value of custom claim '%.*s' does not fit its type '%.*s'",
+            return err_set(e, ERR_CUSTOM_CLAIM, "custom_claims",
+                           "value of custom claim '%.*s' does not fit its type '%.*s'",
                            (int)(c->name.n > 64 ? 64 : c->name.n), (const char *)c->name.p,
                            (int)(type.n > 16 ? 16 : type.n), type.n == 0 ? "" : (const char *)type.p);
     }
@@ -361,8 +372,8 @@ static bool read_object(const struct json *o, struct tpm_request *rq, struct are
         || !member_text(o, "service_context", RP_MAX, &rq->service_context, e))
         return false;
     if (rq->challenge.n > CHALLENGE_MAX || rq->challenge.n == 0)
-        return err_set(e, ERR_CHALLENGE_MISMATCH, "challenge", "has %zu bytes, %d are given out", rq->challenge.n,
-                       TPM_CHALLENGE_SIZE);
+        return err_set(e, ERR_CHALLENGE_MISMATCH, "challenge", "has %zu bytes, %d are given out",
+                       rq->challenge.n, TPM_CHALLENGE_SIZE);
     return (rq->version == 1 ? read_att_data_v1(data, rq, a, e) : read_att_data_v2(data, rq, a, e))
         && read_custom(json_member(o, "custom_claims"), rq, a, e);
 }

@@ -35,8 +35,10 @@ static bool check_jws(const struct tpm_request *rq, struct err *e)
     return true;
 }
 
-/* The certificate must be that of the key; whether it chains to a root is a claim, unless settings want more. */
-static bool check_aik_cert(struct tpm_request *rq, struct key *aik, const struct verify_env *env, struct err *e)
+/* The certificate must be that of the key; whether it chains to a root is a claim, unless settings
+ * want more. */
+static bool check_aik_cert(struct tpm_request *rq, struct key *aik, const struct verify_env *env,
+                           struct err *e)
 {
     struct err chain = { .code = ERR_NONE };
     struct cert cert;
@@ -75,8 +77,8 @@ static bool check_required_pcrs(const struct tpm_state *s, const struct verify_e
                       arena_printf(env->a, "PCR %d is not quoted", __builtin_ctz(missing)), e);
 }
 
-static bool check_quote(const struct tpm_request *rq, struct tpm_attestation *t, struct key *aik, struct bytes nonce,
-                        bool any_nonce, const struct verify_env *env, struct err *e)
+static bool check_quote(const struct tpm_request *rq, struct tpm_attestation *t, struct key *aik,
+                        struct bytes nonce, bool any_nonce, const struct verify_env *env, struct err *e)
 {
     struct tpm_quote_check q = {
         .attest = t->quote,
@@ -110,12 +112,14 @@ static bool check_logs(struct tpm_attestation *t, const struct verify_env *env, 
     return check_step(env->checks, &rule_log, ok, what, e);
 }
 
-/* A TPM quote is always there, so a request key without a binding is an omission (version 1 binds nothing). */
+/* A TPM quote is always there, so a request key without a binding is an omission (version 1 binds
+ * nothing). */
 static bool check_is_bound(const struct tpm_request *rq, struct err *e)
 {
     if (rq->version == 1 || rq->request_key.binding != TPM_BOUND_NOT)
         return true;
-    return err_set(e, ERR_KEY_BINDING, "request_key", "info is missing: the request key is not bound to the TPM");
+    return err_set(e, ERR_KEY_BINDING, "request_key",
+                   "info is missing: the request key is not bound to the TPM");
 }
 
 static bool check_signing_public(const struct tpm_request *rq, struct err *e)
@@ -127,14 +131,16 @@ static bool check_signing_public(const struct tpm_request *rq, struct err *e)
     if (!tpm_public_parse(rq->request_key.public, ERR_CERTIFY_FORMAT, "request_key", &p, e))
         return false;
     if ((p.attributes & TPM_SIGN) == 0)
-        return err_set(e, ERR_CERTIFY_ATTRIBUTES, "request_key", "attributes are 0x%08x; sign must be set", p.attributes);
+        return err_set(e, ERR_CERTIFY_ATTRIBUTES, "request_key", "attributes are 0x%08x; sign must be set",
+                       p.attributes);
     return true;
 }
 
 static bool check_binding(const struct tpm_request *rq, struct key *aik, struct bytes challenge,
                           const struct verify_env *env, struct err *e)
 {
-    bool ok = tpm_key_object_check(&rq->request_key, aik, challenge, "request_key", e) && check_signing_public(rq, e);
+    bool ok = tpm_key_object_check(&rq->request_key, aik, challenge, "request_key", e)
+           && check_signing_public(rq, e);
 
     return check_step(env->checks, &rule_bound, ok, rq->version == 1 ? "version 1 binds no key" : "bound", e);
 }
@@ -154,10 +160,12 @@ static bool check_same_boot(const struct tpm_request *rq, struct err *e)
         return err_set(e, ERR_BOOT_ATTESTATION, rq->boot->what, "resetCount is %u at the boot and %u now",
                        then->quote.resets, now->quote.resets);
     if (a.has_boot_counter && b.has_boot_counter && a.boot_counter != b.boot_counter)
-        return err_set(e, ERR_BOOT_ATTESTATION, rq->boot->what, "BOOTCOUNTER is %llu at the boot and %llu now",
-                       (unsigned long long)b.boot_counter, (unsigned long long)a.boot_counter);
+        return err_set(e, ERR_BOOT_ATTESTATION, rq->boot->what,
+                       "BOOTCOUNTER is %llu at the boot and %llu now", (unsigned long long)b.boot_counter,
+                       (unsigned long long)a.boot_counter);
     if (rq->resumed && !(a.has_transfer && a.transfer == 2))
-        return err_set(e, ERR_BOOT_ATTESTATION, rq->boot->what, "the current log shows no resume (TRANSFER_CONTROL 2)");
+        return err_set(e, ERR_BOOT_ATTESTATION, rq->boot->what,
+                       "the current log shows no resume (TRANSFER_CONTROL 2)");
     return true;
 }
 
@@ -184,18 +192,21 @@ static bool verify_vbs(struct tpm_request *rq, const struct verify_env *env, str
     if (key.n == 0 && rq->boot != NULL && !tpm_vbs_key(&rq->boot->state, &key, e))
         return false;
     if (key.n == 0)
-        return err_set(e, ERR_VBS_KEY, "vsm_report", "there is no VBS signing key (VSM_IDKS_INFO) in the quoted part of the log");
+        return err_set(e, ERR_VBS_KEY, "vsm_report",
+                       "there is no VBS signing key (VSM_IDKS_INFO) in the quoted part of the log");
     return vbs_report_verify(&rq->report, key, "vsm_report", e)
         && vbs_report_check_data(&rq->report, rq->report_signed, "vsm_report", e);
 }
 
-static bool check_other_keys(const struct tpm_request *rq, struct key *aik, struct bytes challenge, struct err *e)
+static bool check_other_keys(const struct tpm_request *rq, struct key *aik, struct bytes challenge,
+                             struct err *e)
 {
     for (size_t i = 0; i < rq->other_count; i++) {
         AUTO_KEY usable = NULL;
 
         if (rq->other[i].binding == TPM_BOUND_QUOTE)
-            return err_set(e, ERR_KEY_BINDING, "other_keys", "tpm_quote is a binding that is not allowed there");
+            return err_set(e, ERR_KEY_BINDING, "other_keys",
+                           "tpm_quote is a binding that is not allowed there");
         if (!tpm_jwk_key(&rq->other[i].jwk, "other_keys", &usable, e)
             || !tpm_key_object_check(&rq->other[i], aik, challenge, "other_keys", e))
             return false;
@@ -214,12 +225,13 @@ static bool verify_tpm_part(struct tpm_request *rq, struct key *aik, struct byte
         && check_logs(rq->current, env, e) && check_boot(rq, aik, env, e);
 }
 
-bool tpm_request_verify(struct tpm_request *rq, struct bytes challenge, const struct verify_env *env, struct err *e)
+bool tpm_request_verify(struct tpm_request *rq, struct bytes challenge, const struct verify_env *env,
+                        struct err *e)
 {
     AUTO_KEY aik = NULL;
 
-    if (!check_true(env->checks, &rule_fresh, secret_equal(rq->challenge, challenge), "the challenge of the context",
-                    "that of the request", e)
+    if (!check_true(env->checks, &rule_fresh, secret_equal(rq->challenge, challenge),
+                    "the challenge of the context", "that of the request", e)
         || !check_step(env->checks, &rule_jws, check_jws(rq, e), "PS256", e)
         || !tpm_jwk_key(&rq->current->aik_pub, "aik_pub", &aik, e))
         return false;
@@ -242,8 +254,13 @@ static void add_custom(const struct tpm_request *rq, struct bytes iss, struct cl
 {
     for (size_t i = 0; i < rq->custom_count; i++) {
         const struct tpm_custom *c = &rq->custom[i];
-        struct claim claim = { .name = c->name, .type = c->type, .issuer = ISSUER_CUSTOM, .use = CLAIM_TO_POLICY,
-                               .text = c->text, .integer = c->integer, .boolean = c->boolean };
+        struct claim claim = { .name = c->name,
+                               .type = c->type,
+                               .issuer = ISSUER_CUSTOM,
+                               .use = CLAIM_TO_POLICY,
+                               .text = c->text,
+                               .integer = c->integer,
+                               .boolean = c->boolean };
         struct out o = out_open(ret->a);
 
         claims_add(ret, claim);
@@ -302,12 +319,12 @@ bool tpm_request_claims(const struct tpm_request *rq, struct bytes iss, const st
     if (!rq->verified)
         return err_set(e, ERR_INTERNAL, "request", "claims of a request that is not verified");
     add_aik(rq, ret);
-    tpm_state_claims(&rq->current->state, ret);
+    tpm_state_claims(&rq->current->state, env_reads(env, "events"), ret);
     claims_bool(ret, "vbsReportPresent", CLAIM_TO_POLICY, rq->vbs);
     claims_bool(ret, "vsmReportPresent", CLAIM_TO_POLICY, rq->vbs);
     if (rq->vbs)
         vbs_report_claims(&rq->report, ret);
-    if (rq->boot != NULL)
+    if (rq->boot != NULL && env_reads(env, "bootEvents"))
         claims_json(ret, "bootEvents", CLAIM_TO_POLICY, tpm_events_json(&rq->boot->state, ret->a));
     add_keys(rq, ret);
     if (rq->rp_data.n > 0) {
@@ -329,7 +346,8 @@ static bool kind_parse(const struct evidence_input *in, struct arena *a, void **
     if (!tpm_message_parse(in->evidence, a, &kind, &jws, e))
         return false;
     if (kind != TPM_MESSAGE_REQUEST)
-        return err_set(e, ERR_TPM_MESSAGE, "data", "is the first message of the protocol; the second has evidence");
+        return err_set(e, ERR_TPM_MESSAGE, "data",
+                       "is the first message of the protocol; the second has evidence");
     if (!tpm_request_parse(jws, a, &rq, e))
         return false;
     *ret = rq;
@@ -376,6 +394,14 @@ static bool kind_claims(const void *ev, const struct evidence_input *in, const s
     return tpm_request_claims(ev, in->issuer, env, ret, e);
 }
 
+/* Claims.md 1.1: a request that an enclave's report stands behind says so. */
+static const char *kind_type(const void *ev)
+{
+    const struct tpm_request *rq = ev;
+
+    return rq->vbs ? "vbs" : evidence_tpm.token;
+}
+
 const struct evidence_kind evidence_tpm = {
     .name = "Tpm",
     .token = "tpm",
@@ -386,4 +412,5 @@ const struct evidence_kind evidence_tpm = {
     .verify = kind_verify,
     .bound = kind_bound,
     .claims = kind_claims,
+    .type = kind_type,
 };

@@ -119,9 +119,9 @@ struct tpm_request {
 /* The compact JWS: header, structure and algorithms; no signature yet. */
 bool tpm_request_parse(struct bytes jws, struct arena *a, struct tpm_request **ret, struct err *e) CHECKED;
 /* Opens the service context: key, seal, tenant, expiry. ret_challenge is the one that was given out. */
-bool tpm_context_open(const struct tpm_context_keys *keys, struct bytes tenant, int64_t now, struct bytes context,
-                      struct arena *a, uint8_t ret_challenge[TPM_CHALLENGE_SIZE], int64_t *ret_expires,
-                      struct err *e) CHECKED;
+bool tpm_context_open(const struct tpm_context_keys *keys, struct bytes tenant, int64_t now,
+                      struct bytes context, struct arena *a, uint8_t ret_challenge[TPM_CHALLENGE_SIZE],
+                      int64_t *ret_expires, struct err *e) CHECKED;
 /* Steps 3 to 9 of evidence-tpm 12.5 with the challenge that tpm_context_open() gave. */
 bool tpm_request_verify(struct tpm_request *rq, struct bytes challenge, const struct verify_env *env,
                         struct err *e) CHECKED;
@@ -138,8 +138,8 @@ struct bytes tpm_report(struct bytes token, struct arena *a);
 struct tpm_replay;
 struct tpm_replay *tpm_replay_open(struct arena *a, size_t max);
 /* ERR_CHALLENGE_USED where this challenge was used before and has not expired. */
-bool tpm_replay_use(struct tpm_replay *r, const uint8_t challenge[TPM_CHALLENGE_SIZE], int64_t expires, int64_t now,
-                    struct err *e) CHECKED;
+bool tpm_replay_use(struct tpm_replay *r, const uint8_t challenge[TPM_CHALLENGE_SIZE], int64_t expires,
+                    int64_t now, struct err *e) CHECKED;
 
 /* The row of the table of kinds. in->challenge must be the one that tpm_context_open() gave: without it the
  * request is refused. Tools that look at one message set in->offline: then in->nonce is compared,

@@ -36,8 +36,9 @@ static bool read_blocks(struct cur *c, struct vbs_report *r, const char *what, s
         struct cur body;
 
         if (cur_ok(c) && (type == 0 || size < 8))
-            return err_set(e, ERR_VBS_FORMAT, what, "block at offset %zu of the variable data has type %u and size %u",
-                           start, type, size);
+            return err_set(e, ERR_VBS_FORMAT, what,
+                           "block at offset %zu of the variable data has type %u and size %u", start, type,
+                           size);
         body = cur_sub(c, cur_ok(c) ? size - 8 : 0, "variable data block");
         if (!cur_check(c, ERR_VBS_FORMAT, what, e))
             return false;
@@ -54,7 +55,8 @@ static bool read_blocks(struct cur *c, struct vbs_report *r, const char *what, s
     return true;
 }
 
-static bool read_statement(struct vbs_report *r, size_t base, const char *what, struct arena *a, struct err *e)
+static bool read_statement(struct vbs_report *r, size_t base, const char *what, struct arena *a,
+                           struct err *e)
 {
     struct cur c = cur_open(r->statement);
     uint32_t size, version;
@@ -73,13 +75,15 @@ static bool read_statement(struct vbs_report *r, size_t base, const char *what, 
     if (!cur_check(&c, ERR_VBS_FORMAT, what, e))
         return false;
     if (size != r->statement.n)
-        return err_set(e, ERR_VBS_FORMAT, what, "ReportSize is %u, SignedStatementSize %zu", size, r->statement.n);
+        return err_set(e, ERR_VBS_FORMAT, what, "ReportSize is %u, SignedStatementSize %zu", size,
+                       r->statement.n);
     if (version != 1)
         return err_set(e, ERR_VBS_SCHEME, what, "ReportVersion is %u; 1 is supported", version);
     return read_blocks(&c, r, what, a, e);
 }
 
-bool vbs_report_parse(struct bytes in, const char *what, struct arena *a, struct vbs_report *ret, struct err *e)
+bool vbs_report_parse(struct bytes in, const char *what, struct arena *a, struct vbs_report *ret,
+                      struct err *e)
 {
     struct cur c = cur_open(in);
     struct vbs_report r = { .module_count = 0 };
@@ -96,11 +100,13 @@ bool vbs_report_parse(struct bytes in, const char *what, struct arena *a, struct
     if (package != in.n)
         return err_set(e, ERR_VBS_FORMAT, what, "PackageSize is %u, the report has %zu bytes", package, in.n);
     if (version != 1 || scheme != 1)
-        return err_set(e, ERR_VBS_SCHEME, what, "version %u with signature scheme %u; 1 and 1 (RSA-PSS, SHA-256) are "
-                       "supported", version, scheme);
+        return err_set(e, ERR_VBS_SCHEME, what,
+                       "version %u with signature scheme %u; 1 and 1 (RSA-PSS, SHA-256) are supported",
+                       version, scheme);
     if (statement < STATEMENT_MIN || signature < SIGNATURE_MIN)
-        return err_set(e, ERR_VBS_FORMAT, what, "SignedStatementSize is %u and SignatureSize %u; at least %d and %d are "
-                       "needed", statement, signature, STATEMENT_MIN, SIGNATURE_MIN);
+        return err_set(e, ERR_VBS_FORMAT, what,
+                       "SignedStatementSize is %u and SignatureSize %u; at least %d and %d are needed",
+                       statement, signature, STATEMENT_MIN, SIGNATURE_MIN);
     r.statement = cur_take(&c, statement, "signed statement");
     r.signature = cur_take(&c, signature, "signature");
     if (!cur_close(&c, ERR_VBS_FORMAT, what, e) || !read_statement(&r, HEADER_SIZE, what, a, e))
@@ -118,25 +124,30 @@ bool vbs_report_verify(const struct vbs_report *r, struct bytes key_info, const 
     if (!sipa_key_parse(key_info, "VSM_IDKS_INFO", &info, e))
         return false;
     if (info.alg != 1 || (size_t)info.bits != 8 * info.modulus.n || info.bits < 2048)
-        return err_set(e, ERR_VBS_KEY, "VSM_IDKS_INFO", "algorithm %u with %u bits and %zu bytes of modulus; RSA (1) of at "
-                       "least 2048 bits is needed", info.alg, info.bits, info.modulus.n);
+        return err_set(e, ERR_VBS_KEY, "VSM_IDKS_INFO",
+                       "algorithm %u with %u bits and %zu bytes of modulus; RSA (1) of at "
+                       "least 2048 bits is needed",
+                       info.alg, info.bits, info.modulus.n);
     if (!key_from_rsa(info.modulus, info.exponent, "VSM_IDKS_INFO", &k, &inner))
         return err_set(e, ERR_VBS_KEY, "VSM_IDKS_INFO", "%s", inner.why);
     /* The salt's length is not documented; any is taken. */
     if (!key_verify(k, SIG_PS256_ANY_SALT, SIG_DER, r->statement, r->signature))
-        return err_set(e, ERR_VBS_SIGNATURE, what, "the VBS report signature does not verify with the key of the boot log");
+        return err_set(e, ERR_VBS_SIGNATURE, what,
+                       "the VBS report signature does not verify with the key of the boot log");
     return true;
 }
 
-bool vbs_report_check_data(const struct vbs_report *r, struct bytes report_signed, const char *what, struct err *e)
+bool vbs_report_check_data(const struct vbs_report *r, struct bytes report_signed, const char *what,
+                           struct err *e)
 {
     struct digest d = hash(HASH_SHA512, report_signed);
 
     if (bytes_equal(digest_bytes(&d), r->enclave_data))
         return true;
-    return err_set(e, ERR_VBS_ENCLAVE_DATA, what, "EnclaveData is %02x%02x%02x%02x..., the SHA-512 of report_signed is "
-                   "%02x%02x%02x%02x...", r->enclave_data.p[0], r->enclave_data.p[1], r->enclave_data.p[2],
-                   r->enclave_data.p[3], d.p[0], d.p[1], d.p[2], d.p[3]);
+    return err_set(e, ERR_VBS_ENCLAVE_DATA, what,
+                   "EnclaveData is %02x%02x%02x%02x..., the SHA-512 of report_signed is %02x%02x%02x%02x...",
+                   r->enclave_data.p[0], r->enclave_data.p[1], r->enclave_data.p[2], r->enclave_data.p[3],
+                   d.p[0], d.p[1], d.p[2], d.p[3]);
 }
 
 static struct bytes modules_json(const struct vbs_report *r, struct arena *a)

@@ -32,9 +32,11 @@ struct vbs_report {
 };
 
 /* The package that EnclaveGetAttestationReport makes; the whole input. ERR_VBS_FORMAT, ERR_VBS_SCHEME. */
-bool vbs_report_parse(struct bytes in, const char *what, struct arena *a, struct vbs_report *ret, struct err *e) CHECKED;
+bool vbs_report_parse(struct bytes in, const char *what, struct arena *a, struct vbs_report *ret,
+                      struct err *e) CHECKED;
 /* `key_info` is the content of VSM_IDKS_INFO. ERR_VBS_KEY, ERR_VBS_SIGNATURE. */
-bool vbs_report_verify(const struct vbs_report *r, struct bytes key_info, const char *what, struct err *e) CHECKED;
+bool vbs_report_verify(const struct vbs_report *r, struct bytes key_info, const char *what,
+                       struct err *e) CHECKED;
 /* EnclaveData is the SHA-512 of this text (report_signed exactly as received): ERR_VBS_ENCLAVE_DATA. */
 bool vbs_report_check_data(const struct vbs_report *r, struct bytes report_signed, const char *what,
                            struct err *e) CHECKED;
