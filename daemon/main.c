@@ -48,6 +48,19 @@ static void on_signal(int sig)
 
 /* -- start -- */
 
+/* What nobody could be authenticated with; the processes that use it look at every byte. */
+static bool check_issuers(const struct config *c, struct err *e)
+{
+    const char *issuer = c->value[CONFIG_auth_issuer], *file = c->value[CONFIG_auth_jwks];
+
+    if (issuer[0] == 0)
+        return file[0] == 0
+            || err_set(e, ERR_USAGE, "configuration", "'auth.jwks' is '%s' but 'auth.issuer' is empty: whose keys they are must be said", file);
+    return file[0] != 0 || strncmp(issuer, "https://", 8) == 0 || (c->dev && strncmp(issuer, "http://", 7) == 0)
+        || err_set(e, ERR_USAGE, "configuration",
+                   "'auth.issuer' is '%s': its keys can be found below an https:// address only; else name a file of them (auth.jwks)", issuer);
+}
+
 static bool read_config(struct service *s, const char *path, bool dev, const char *state, struct err *e)
 {
     struct bytes text = { NULL, 0 };
@@ -60,6 +73,8 @@ static bool read_config(struct service *s, const char *path, bool dev, const cha
     s->config.dev = dev;
     if (state != NULL)
         s->config.value[CONFIG_service_state] = state;
+    if (!check_issuers(&s->config, e))
+        return false;
     if (!dev) {
         if (s->config.value[CONFIG_verify_trust][0] != 0 || s->config.value[CONFIG_dev_clock][0] != 0
             || strcmp(s->config.value[CONFIG_dev_probe], "no") != 0)

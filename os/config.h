@@ -32,8 +32,8 @@
     X(verify,      snp_require_receipt,    "no",                             "container endorsements must carry a ledger receipt") \
     X(verify,      tpm_sha1,               "no",                             "TPM quotes and logs that only SHA-1 covers are accepted") \
     X(verify,      trust,                  "",                              "folder of certificates that are trust anchors too") \
-    X(auth,        issuer,                 "",                              "issuer of bearer tokens, as in their iss")       \
-    X(auth,        jwks,                   "",                              "file with the issuer's key set")                 \
+    X(auth,        issuer,                 "",                              "issuers of bearer tokens, as in their iss, with commas between") \
+    X(auth,        jwks,                   "",                              "file with the issuer's key set; empty: it is found by discovery") \
     X(auth,        audience,               "https://attest.azure.net",      "audience of tokens for the data plane")          \
     X(auth,        control_audience,       "https://management.azure.com",  "audience of tokens for the control plane")       \
     X(auth,        roles_claim,            "roles",                         "claim with the roles: Role or Role@scope")       \

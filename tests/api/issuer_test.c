@@ -10,6 +10,7 @@
 #include "os/tls.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -467,6 +468,41 @@ static void kept_damaged(void **state)
     end();
 }
 
+static void *first_call(void *user)
+{
+    struct service own = the.s; /* with an arena of this thread */
+    struct answer got;
+    const char *const headers[] = { user, NULL };
+
+    arena_init(&own.a, 1 << 22);
+    got = service_call(&own, "GET", POLICY, headers, NONE);
+    arena_done(&own.a);
+    return (void *)(uintptr_t)got.status;
+}
+
+/* Asked again of its successor: the request never learns of it. */
+static void fetcher_dies(void **state)
+{
+    pthread_t thread;
+    pid_t pid;
+    void *status;
+
+    (void)state;
+    issuer_up();
+    issuer_server_hold(the.issuer, true);
+    service_start(&the.s, config("[collateral]\nwait = 30\ntimeout = 60\n"), dev);
+    pid = service_child(&the.s, "avouch-collater"); /* names are cut to 15 characters */
+    assert_true(pid > 0);
+    assert_int_equal(pthread_create(&thread, NULL, first_call, arena_printf(&the.a, "Authorization: Bearer %s", token(&the.old))), 0);
+    while (issuer_server_count(the.issuer, DOCUMENT) == 0)
+        sched_yield();
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    issuer_server_hold(the.issuer, false);
+    pthread_join(thread, &status);
+    assert_int_equal((uintptr_t)status, 200);
+    end();
+}
+
 /* -- TLS -- */
 
 /* The certificate of the issuer verifies with collateral.ca only, and is for localhost only. */
@@ -498,6 +534,34 @@ static void over_tls(void **state)
     (void)!system(arena_printf(&the.a, "rm -rf '%s'", the.folder));
 }
 
+/* -- configuration -- */
+
+static const struct setting {
+    const char *text;
+    int status;
+    bool dev;
+} settings[] = {
+    { "issuer = https://a.example", 0, false },   { "issuer = urn:a\njwks = /x", 0, false }, { "issuer = http://a.example", 0, true },
+    { "issuer = http://a.example", 2, false },    { "issuer = urn:a", 2, false },            { "issuer = urn:a", 2, true },
+    { "jwks = /x", 2, false },
+};
+
+static void setting(void **state)
+{
+    const struct setting *c = *state;
+    char path[] = "/tmp/avouch-issuer-XXXXXX";
+    FILE *f = fdopen(mkstemp(path), "w");
+    const char *const argv[] = { program_path(&the.a, "avouchd"), "--check", "--config", path, c->dev ? "--dev" : NULL, NULL };
+    int status;
+
+    assert_non_null(f);
+    fprintf(f, "[auth]\n%s\n", c->text);
+    fclose(f);
+    (void)run_program(&the.a, argv, &status);
+    (void)unlink(path);
+    assert_int_equal(status, c->status);
+}
+
 int main(void)
 {
     struct suite s = { 0 };
@@ -522,6 +586,9 @@ int main(void)
     suite_add(&s, "the kept set serves 24 hours beyond its freshness", kept_until, NULL);
     suite_add(&s, "a kept set that was changed is not used", kept_damaged, NULL);
     suite_add(&s, "over TLS", over_tls, NULL);
+    suite_add(&s, "the fetching process dies while a request waits", fetcher_dies, NULL);
+    for (size_t i = 0; i < COUNT(settings); i++)
+        suite_add(&s, arena_printf(&the.a, "configuration: %s%s", settings[i].text, settings[i].dev ? " with --dev" : ""), setting, (void *)(uintptr_t)&settings[i]);
     status = suite_run("issuer", &s);
     minter_key_free(&the.old);
     minter_key_free(&the.fresh);

@@ -4,6 +4,7 @@
 #include "codec/b64.h"
 
 #include <curl/curl.h>
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -134,6 +135,28 @@ void service_restart(struct service *s, const char *config, const char *const *a
 {
     assert_int_equal(end_service(s), 0);
     run_service(s, config, arguments);
+}
+
+pid_t service_child(struct service *s, const char *name)
+{
+    DIR *d = opendir("/proc");
+    struct dirent *f;
+    pid_t found = 0;
+
+    while (d != NULL && (f = readdir(d)) != NULL) {
+        FILE *stat = fopen(arena_printf(&s->a, "/proc/%s/stat", f->d_name), "r");
+        char text[512], comm[64] = "";
+        int parent = 0;
+
+        if (stat == NULL)
+            continue;
+        if (fgets(text, sizeof(text), stat) != NULL && sscanf(text, "%*d (%63[^)]) %*c %d", comm, &parent) == 2 && parent == s->pid
+            && strcmp(comm, name) == 0)
+            found = atoi(f->d_name);
+        fclose(stat);
+    }
+    closedir(d);
+    return found;
 }
 
 int service_stop(struct service *s)

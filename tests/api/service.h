@@ -25,6 +25,8 @@ void service_start(struct service *s, const char *config, const char *const *arg
 void service_start_again(struct service *s);
 /* Ends the service and starts it on the same state folder, with another configuration; the port is a new one. */
 void service_restart(struct service *s, const char *config, const char *const *arguments);
+/* Process of this name that the service has started; 0: there is none now. */
+pid_t service_child(struct service *s, const char *name);
 /* SIGTERM; the exit status of avouchd. */
 int service_stop(struct service *s);
 
