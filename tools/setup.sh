@@ -6,6 +6,7 @@ libsqlite3-dev libcurl4-openssl-dev libinih-dev nettle-dev libtss2-dev swtpm swt
 openssl ca-certificates git python3-msrest python3-isodate python3-requests python3-cryptography
 python3-typing-extensions python3-six python3-oauthlib python3-requests-oauthlib"
 command -v npm >/dev/null || need="$need nodejs npm" # the official JavaScript clients
+command -v mvn >/dev/null || need="$need openjdk-17-jdk-headless maven" # the official Java client
 missing=""
 for p in $need; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing="$missing $p"
