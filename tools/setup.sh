@@ -2,7 +2,7 @@
 # Installs from Debian's packages what building, running and testing need; says nothing where all is there.
 set -eu
 need="meson ninja-build gcc clang pkg-config libssl-dev libcmocka-dev libmicrohttpd-dev libgnutls28-dev libseccomp-dev
-libsqlite3-dev libcurl4-openssl-dev libinih-dev nettle-dev libtss2-dev swtpm swtpm-tools libclang-rt-14-dev libtss2-tcti-swtpm0 mandoc curl
+libsqlite3-dev libcurl4-openssl-dev libinih-dev libgmp-dev libtss2-dev swtpm swtpm-tools libclang-rt-14-dev libtss2-tcti-swtpm0 mandoc curl
 openssl ca-certificates git python3-msrest python3-isodate python3-requests python3-cryptography
 python3-typing-extensions python3-six python3-oauthlib python3-requests-oauthlib"
 command -v npm >/dev/null || need="$need nodejs npm" # the official JavaScript clients
