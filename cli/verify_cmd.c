@@ -14,7 +14,7 @@
 static const char help[] =
     "usage: avouch verify TYPE FILE [--collateral DIR]... [--at TIME] [--runtime-data F | --runtime-json F]\n"
     "              [--init-data F | --init-json F] [--nonce HEX] [--trust DIR] [--accept STATUS,...]\n"
-    "              [--evaluation N] [--policy F] [--json]\n"
+    "              [--id-block F --id-auth F] [--evaluation N] [--policy F] [--json]\n"
     "TYPE: SgxEnclave, OpenEnclave, TdxVm, SevSnpVm, AzureGuest, Tpm (any case)\n";
 
 enum { LONG_VALUE = 120 };
@@ -126,6 +126,8 @@ enum verify_option {
     OPT_INIT_DATA,
     OPT_INIT_JSON,
     OPT_NONCE,
+    OPT_ID_BLOCK,
+    OPT_ID_AUTH,
     OPT_TRUST,
     OPT_ACCEPT,
     OPT_EVALUATION,
@@ -141,6 +143,8 @@ static const struct option options[] = {
     { "init-data", required_argument, NULL, OPT_INIT_DATA },
     { "init-json", required_argument, NULL, OPT_INIT_JSON },
     { "nonce", required_argument, NULL, OPT_NONCE },
+    { "id-block", required_argument, NULL, OPT_ID_BLOCK },
+    { "id-auth", required_argument, NULL, OPT_ID_AUTH },
     { "trust", required_argument, NULL, OPT_TRUST },
     { "accept", required_argument, NULL, OPT_ACCEPT },
     { "evaluation", required_argument, NULL, OPT_EVALUATION },
@@ -173,6 +177,10 @@ static bool take_option(struct verification *v, int opt)
         return read_attached(v, optarg, DATA_JSON, &v->in.init);
     case OPT_NONCE:
         return hex_decode(bytes_str(optarg), &v->a, &v->in.nonce);
+    case OPT_ID_BLOCK:
+        return cli_read(optarg, &v->a, &v->in.id_block);
+    case OPT_ID_AUTH:
+        return cli_read(optarg, &v->a, &v->in.id_auth);
     case OPT_TRUST:
         return read_trust(v, optarg);
     case OPT_ACCEPT:

@@ -87,6 +87,7 @@
     X(snp, "avouch-snp-product",                  String,  O, "product line by the certificate: Milan, Genoa, Turin") \
     X(snp, "avouch-snp-signing-key",              String,  O, "vcek or vlek") \
     X(snp, "avouch-snp-csp-id",                   String,  O, "CSP_ID of a VLEK certificate") \
+    X(snp, "avouch-snp-id-block-verified",        Boolean, O, "the ID block that came with the report is that of its launch, signed by its keys") \
     X(snp, "avouch-snp-report-version",           Integer, O, "VERSION of the report") \
     X(snp, "avouch-snp-fmc-svn",                  Integer, O, "FMC SVN of REPORTED_TCB; Turin and later") \
     X(snp, "avouch-snp-platform-info",            Integer, O, "PLATFORM_INFO") \

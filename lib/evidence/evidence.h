@@ -32,6 +32,7 @@ struct evidence_input {
     struct bytes issuer;   /* base URL of the provider; names of custom claims begin with it */
     /* Protocols of two messages (TPM): the challenge from the opened context, never from the sender. */
     struct bytes challenge;
+    struct bytes id_block, id_auth; /* SEV-SNP: beside a report that is not in the JSON form; empty: none */
     bool sealed;  /* Azure guests: the caller seals the token with azureguest_seal(), which replaces a nonce */
     bool offline; /* tools that look at one message and issue nothing: neither is needed */
 };

@@ -1380,6 +1380,87 @@ static void mint(struct arena *a, const struct amd_pki *p, const struct amd_leaf
     *ret_pem = amd_pem(a, ders, 3);
 }
 
+/* -- a report that comes with its ID block -- */
+
+/* What the firmware copies from both structures into the report. */
+static void launch_with(uint8_t *report, struct bytes block, const struct snp_id *id)
+{
+    memcpy(report + 0x04, block.p + 0x54, 4);
+    memcpy(report + 0x08, block.p + 0x58, 8);
+    memcpy(report + 0x10, block.p + 0x30, 32);
+    report[0x48] |= 1;
+    memcpy(report + 0x90, block.p, 48);
+    memcpy(report + 0xe0, id->id_key_digest.p, 48);
+    memcpy(report + 0x110, id->author_key_digest.p, 48);
+}
+
+static struct bytes with_id_block(struct arena *a, struct bytes report, struct bytes pem, struct bytes block, struct bytes auth)
+{
+    struct jobj o = jobj_open(a);
+
+    jobj_b64url(&o, "SnpReport", report);
+    jobj_b64url(&o, "VcekCertChain", pem);
+    if (block.n > 0)
+        jobj_b64url(&o, "IdBlock", block);
+    if (auth.n > 0)
+        jobj_b64url(&o, "IdAuth", auth);
+    return jobj_print(&o, false);
+}
+
+static void id_block_in_evidence(void **state)
+{
+    struct amd_leaf_spec spec = amd_leaf_spec(&milan, SNP_VCEK, 1);
+    struct amd_leaf leaf = amd_leaf_new(&milan, &spec);
+    struct bytes ders[3] = { leaf.der, milan.ca_der[SNP_VCEK], milan.ark_der }, block, auth, pem, none = { NULL, 0 }, other;
+    uint8_t *report = amd_report(&milan, &spec), *changed;
+    struct err e = { 0 };
+    struct snp_id id;
+    struct trust t;
+    struct arena a;
+    struct run r;
+
+    (void)state;
+    arena_init(&a, 64 << 20);
+    t = trust_of(&a, &milan, true);
+    block = snp_file(&a, "id-block/id-block.bin");
+    auth = snp_file(&a, "id-block/id-auth.bin");
+    pem = amd_pem(&a, ders, 3);
+    assert_ok(snp_id_verify(block, auth, NULL, &id, &e), &e);
+    amd_report_sign(report, leaf.key); /* launched without one */
+    other = arena_copy(&a, bytes_of(report, SNP_REPORT_SIZE));
+    launch_with(report, block, &id);
+    amd_report_sign(report, leaf.key);
+    EVP_PKEY_free(leaf.key);
+    changed = arena_alloc(&a, block.n);
+    memcpy(changed, block.p, block.n);
+    changed[0x54] ^= 1;
+    {
+        const struct {
+            struct bytes report, block, auth;
+            enum err_code code;
+            const char *why;
+        } rows[] = {
+            { bytes_of(report, SNP_REPORT_SIZE), block, auth, ERR_NONE, NULL },
+            { bytes_of(report, SNP_REPORT_SIZE), none, none, ERR_NONE, NULL },
+            { bytes_of(report, SNP_REPORT_SIZE), block, none, ERR_ID_BLOCK_FORMAT, "the block alone" },
+            { bytes_of(report, SNP_REPORT_SIZE), none, auth, ERR_ID_BLOCK_FORMAT, "the authentication alone" },
+            { bytes_of(report, SNP_REPORT_SIZE), bytes_of(changed, block.n), auth, ERR_ID_BLOCK_SIGNATURE, "ID block" },
+            { other, block, auth, ERR_ID_KEY_DIGEST, "ID key digest" },
+        };
+
+        for (size_t i = 0; i < COUNT(rows); i++) {
+            const struct claim *c;
+
+            r = run_of(&a, with_id_block(&a, rows[i].report, pem, rows[i].block, rows[i].auth), none, NOW);
+            r.trust = &t;
+            assert_verdict(&r, rows[i].code, rows[i].why);
+            c = rows[i].code == ERR_NONE ? claims_find(&r.claims, "avouch-snp-id-block-verified") : NULL;
+            assert_int_equal(c != NULL, rows[i].code == ERR_NONE && rows[i].block.n > 0);
+        }
+    }
+    arena_done(&a);
+}
+
 static void own_vendor(void **state)
 {
     const struct own *row = *state;
@@ -1857,6 +1938,7 @@ static void add_vectors(struct suite *s)
     suite_add(s, "Turin VCEK without a report", turin_certificate_alone, NULL);
     suite_add(s, "ID block", id_block_vector, NULL);
     suite_add(s, "ID block damaged", id_block_damage, NULL);
+    suite_add(s, "ID block beside the report", id_block_in_evidence, NULL);
     suite_add(s, "certificate table", certificate_table, NULL);
     suite_add(s, "endorsed container group", endorsed_container, NULL);
     suite_add(s, "container policy is the init-time data", container_policy_is_bound, NULL);

@@ -70,6 +70,8 @@ static void extra_claims(const struct snp_evidence *ev, unsigned use, struct cla
         claims_int(ret, "avouch-snp-launch-mitigations", use, (int64_t)(r->launch_mit & INT64_MAX));
         claims_int(ret, "avouch-snp-current-mitigations", use, (int64_t)(r->current_mit & INT64_MAX));
     }
+    if (ev->id_verified)
+        claims_bool(ret, "avouch-snp-id-block-verified", use, true);
     if (ev->csp_id.n > 0)
         claims_str(ret, "avouch-snp-csp-id", use, ev->csp_id);
 }

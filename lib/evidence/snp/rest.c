@@ -185,7 +185,8 @@ static bool parse_json(struct bytes in, struct arena *a, struct snp_evidence **r
         return false;
     if (report.n == 0)
         return err_set(e, ERR_BAD_REQUEST, WHAT, "member 'SnpReport' is missing");
-    if (!snp_evidence_make(report, chain, a, &ev, e) || !add_endorsements(ev, j, a, e))
+    if (!snp_evidence_make(report, chain, a, &ev, e) || !add_endorsements(ev, j, a, e)
+        || !member_bytes(j, "IdBlock", a, &ev->id_block, e) || !member_bytes(j, "IdAuth", a, &ev->id_auth, e))
         return false;
     *ret = ev;
     return true;

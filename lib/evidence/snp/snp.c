@@ -14,6 +14,10 @@ static bool snp_parse(const struct evidence_input *in, struct arena *a, void **r
 
     if (!snp_evidence_parse(in->evidence, a, &ev, e))
         return false;
+    if (in->id_block.n > 0)
+        ev->id_block = in->id_block;
+    if (in->id_auth.n > 0)
+        ev->id_auth = in->id_auth;
     *ret = ev;
     return true;
 }

@@ -127,12 +127,14 @@ struct snp_evidence {
     struct bytes *uvm;  /* COSE_Sign1 endorsements as sent */
     size_t uvm_count;
     struct hcl_report *hcl; /* the report came inside one, or NULL */
+    struct bytes id_block, id_auth; /* as sent with it; both or neither */
     /* after verify */
     enum snp_line line;
     enum snp_signing_key key;
     struct snp_tcb reported;
     struct bytes csp_id;
     const struct snp_uvm *endorsed; /* the endorsement that fits, or NULL */
+    bool id_verified;               /* the ID block that came with the report is the one of its launch */
 };
 
 extern const struct evidence_kind evidence_snp;

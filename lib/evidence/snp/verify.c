@@ -175,6 +175,23 @@ static bool verify_with(struct snp_evidence *ev, const struct snp_leaf *leaf, co
     return true;
 }
 
+/* The block tells nothing that the report does not, but proves who signed it: its key's digest alone names nobody. */
+static bool check_id_block(struct snp_evidence *ev, const struct verify_env *env, struct err *e)
+{
+    static const struct rule both = { "ID block with its authentication", "evidence-snp 3.2", WHAT, ERR_ID_BLOCK_FORMAT };
+    struct snp_id id;
+
+    if (ev->id_block.n == 0 && ev->id_auth.n == 0)
+        return true;
+    if (!check_fact(env->checks, &both, ev->id_block.n > 0 && ev->id_auth.n > 0, "both structures",
+                    ev->id_block.n > 0 ? "the block alone" : "the authentication alone", e)
+        || !snp_id_verify(ev->id_block, ev->id_auth, env->checks, &id, e)
+        || !snp_id_check(ev->id_block, &id, &ev->report, env->checks, e))
+        return false;
+    ev->id_verified = true;
+    return true;
+}
+
 bool snp_evidence_verify(struct snp_evidence *ev, const struct verify_env *env, struct err *e)
 {
     struct snp_chain chain = { NULL };
@@ -185,5 +202,5 @@ bool snp_evidence_verify(struct snp_evidence *ev, const struct verify_env *env, 
         return false;
     ok = verify_with(ev, chain.leaf, env, e);
     snp_chain_done(&chain, env->memo);
-    return ok && snp_uvm_verify(ev, env, e);
+    return ok && check_id_block(ev, env, e) && snp_uvm_verify(ev, env, e);
 }
