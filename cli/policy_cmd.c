@@ -203,22 +203,6 @@ static int eval(const struct policy_args *args, struct arena *a)
 
 /* -- the others -- */
 
-/* Whether a comment stands in the text: format would lose it. */
-static bool has_comment(struct bytes text)
-{
-    bool in_string = false;
-
-    for (size_t i = 0; i + 1 < text.n; i++) {
-        if (in_string && text.p[i] == '\\')
-            i++;
-        else if (text.p[i] == '"')
-            in_string = !in_string;
-        else if (!in_string && text.p[i] == '/' && (text.p[i + 1] == '/' || text.p[i + 1] == '*'))
-            return true;
-    }
-    return false;
-}
-
 static int format(const struct policy_args *args, struct arena *a)
 {
     struct policy *p = NULL;
@@ -228,8 +212,6 @@ static int format(const struct policy_args *args, struct arena *a)
 
     if (!load(args, false, a, &p, &d, &e))
         return not_loaded(&e);
-    if (has_comment(policy_text(p)))
-        fputs("avouch: comments are not kept\n", stderr);
     if (policy_print(p, &o))
         cli_print(out_view(&o));
     policy_free(p);

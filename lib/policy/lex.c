@@ -305,6 +305,29 @@ struct token lexer_next(struct lexer *l, bool version)
     return read_other(l);
 }
 
+static void skip_string(struct lexer *l)
+{
+    step(l);
+    while (l->at < l->in.n && peek(l, 0) != '"')
+        steps(l, peek(l, 0) == '\\' ? 2 : 1);
+    steps(l, 1);
+}
+
+struct place lexer_comment(struct lexer *l)
+{
+    while (l->at < l->in.n) {
+        struct place start = here(l);
+
+        if (at_comment(l))
+            return skip_comment(l) ? until_here(l, start) : start;
+        if (peek(l, 0) == '"')
+            skip_string(l);
+        else
+            step(l);
+    }
+    return (struct place){ .at = l->in.n };
+}
+
 struct bytes source_collapse(struct arena *a, struct bytes text)
 {
     struct out o = out_open(a);
@@ -318,13 +341,10 @@ struct bytes source_collapse(struct arena *a, struct bytes text)
             out_char(&o, ' ');
         any = true;
         while (l.at < l.in.n && !at_blank(&l) && !at_comment(&l)) {
-            bool quote = peek(&l, 0) == '"';
-
-            step(&l);
-            while (quote && l.at < l.in.n && peek(&l, 0) != '"')
-                steps(&l, peek(&l, 0) == '\\' ? 2 : 1);
-            if (quote)
-                steps(&l, 1);
+            if (peek(&l, 0) == '"')
+                skip_string(&l);
+            else
+                step(&l);
         }
         out_bytes(&o, bytes_part(l.in, start, l.at - start));
     }

@@ -514,11 +514,13 @@ static void parse_section(struct parser *p, struct rules *list, enum section sec
 {
     enter(p, section_rules[section]);
     list->present = true;
+    list->place = p->now.place;
     advance(p);
     if (!expect(p, T_LBRACE))
         skip_rule(p);
     while (!is(p, T_RBRACE) && !is(p, T_EOF) && !p->lex.dead)
         parse_rule(p, list, section);
+    list->end = p->now.place;
     if (expect(p, T_RBRACE))
         expect_semicolon(p);
     leave(p, true);

@@ -69,7 +69,8 @@ const struct claim *policy_property(const struct policy *p, const char *name);
  * out and nothing changes: every condition asks for claims of another name. */
 bool policy_reads(const struct policy *p, struct bytes name);
 
-/* The policy as text again, in one style; comments are not kept. */
+/* The policy as text again, in one style. A comment stays on the line of the rule that it follows, else it gets a line
+ * of its own before what it stood in or before. */
 bool policy_print(const struct policy *p, struct out *o) CHECKED;
 /* Whether both mean the same: equal syntax trees. */
 bool policy_same(const struct policy *a, const struct policy *b);

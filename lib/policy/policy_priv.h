@@ -150,6 +150,8 @@ struct lexer {
 void lexer_open(struct lexer *l, struct bytes text, struct arena *a, struct problems *p);
 /* `version`: digits "." digits is one token. T_BAD: the problem is told already. */
 struct token lexer_next(struct lexer *l, bool version);
+/* The next comment at or behind l->at; length 0: there is none. Strings are stepped over. */
+struct place lexer_comment(struct lexer *l);
 /* Text without comments, runs of white space as one blank; strings stay (section 12). */
 struct bytes source_collapse(struct arena *a, struct bytes text);
 
@@ -226,6 +228,7 @@ struct rule {
 
 struct rules {
     bool present;
+    struct place place, end; /* of its name and of its '}' */
     struct rule *first, *last;
     unsigned count;
 };

@@ -95,8 +95,44 @@ static void print_action(struct out *o, const struct action *a)
     out_char(o, ')');
 }
 
-static void print_rule(struct out *o, const struct rule *r)
+/* The comments of the text, printed as the text is passed. */
+struct comments {
+    struct lexer l;
+    struct place next; /* length 0: no more */
+};
+
+static void print_comment(struct comments *c, struct out *o)
 {
+    out_bytes(o, bytes_part(c->l.in, c->next.at, c->next.length));
+    c->next = lexer_comment(&c->l);
+}
+
+static void comments_before(struct comments *c, size_t at, const char *indent, struct out *o)
+{
+    while (c->next.length > 0 && c->next.at < at) {
+        out_text(o, indent);
+        print_comment(c, o);
+        out_char(o, '\n');
+    }
+}
+
+/* Those that stand on the line on which the text up to `end` ends, with nothing but blanks between. */
+static void comments_behind(struct comments *c, size_t end, struct out *o)
+{
+    while (c->next.length > 0) {
+        while (end < c->next.at && (c->l.in.p[end] == ' ' || c->l.in.p[end] == '\t'))
+            end++;
+        if (end != c->next.at)
+            return;
+        end += c->next.length;
+        out_char(o, ' ');
+        print_comment(c, o);
+    }
+}
+
+static void print_rule(struct out *o, const struct rule *r, struct comments *comments)
+{
+    comments_before(comments, r->place.at + r->place.length, "    ", o);
     out_text(o, "    ");
     for (const struct condition *c = r->conditions; c != NULL; c = c->next) {
         print_condition(o, c);
@@ -104,20 +140,32 @@ static void print_rule(struct out *o, const struct rule *r)
     }
     out_text(o, "=> ");
     print_action(o, &r->action);
-    out_text(o, ";\n");
+    out_char(o, ';');
+    comments_behind(comments, r->place.at + r->place.length, o);
+    out_char(o, '\n');
 }
 
 bool policy_print(const struct policy *p, struct out *o)
 {
+    struct comments comments;
+
+    lexer_open(&comments.l, p->text, NULL, NULL);
+    comments.next = lexer_comment(&comments.l);
+    comments_before(&comments, p->version.place.at, "", o);
     out_printf(o, "version=%s;\n", policy_version(p));
     for (int s = 0; s < SECTION_COUNT; s++) {
-        if (!p->sections[s].present)
+        const struct rules *section = &p->sections[s];
+
+        if (!section->present)
             continue;
+        comments_before(&comments, section->place.at, "", o);
         out_printf(o, "%s\n{\n", section_names[s]);
-        for (const struct rule *r = p->sections[s].first; r != NULL; r = r->next)
-            print_rule(o, r);
+        for (const struct rule *r = section->first; r != NULL; r = r->next)
+            print_rule(o, r, &comments);
+        comments_before(&comments, section->end.at, "    ", o);
         out_text(o, "};\n");
     }
+    comments_before(&comments, SIZE_MAX, "", o);
     return out_ok(o);
 }
 

@@ -61,6 +61,38 @@ expect "trace for people" 1 "not fired: [type==\"debug\", value==false] => permi
 expect "claims that are none" 2 "the value of a claim must be" "$avouch" policy eval "$dir/good.txt" --claims "$dir/broken.json"
 expect "eval without claims" 2 "--claims FILE is needed" "$avouch" policy eval "$dir/good.txt"
 expect "format" 0 '    c:[type=="svn"] => issue(type="level", value=c.value);' "$avouch" policy format "$dir/good.txt"
+cat >"$dir/comments.txt" <<'END'
+/* who: ops
+   why: "all" */ version=1.0; // first
+authorizationrules { // of the section
+    c:[type=="url", /* inside */ value=="http://x"] => permit(); /* one */ // two
+    => deny(); => permit(); // of the last
+    // at the end
+};
+// behind all
+END
+cat >"$dir/formatted.txt" <<'END'
+/* who: ops
+   why: "all" */
+version=1.0;
+// first
+authorizationrules
+{
+    // of the section
+    /* inside */
+    c:[type=="url", value=="http://x"] => permit(); /* one */ // two
+    => deny();
+    => permit(); // of the last
+    // at the end
+};
+// behind all
+END
+formats_to()
+{
+    "$avouch" policy format "$1" | diff - "$2"
+}
+expect "format keeps comments" 0 "" formats_to "$dir/comments.txt" "$dir/formatted.txt"
+expect "and changes nothing the second time" 0 "" formats_to "$dir/formatted.txt" "$dir/formatted.txt"
 printf 'version=1.0;' >"$dir/hash.txt"
 expect "hash" 0 "19i83kYUJrNjFhofbXgekndgH4nqXEkpmebWlG5krvs" "$avouch" policy hash "$dir/hash.txt"
 "$avouch" policy wrap "$dir/good.txt" >"$dir/good.jws"
