@@ -89,10 +89,10 @@ authorizationrules
 END
 formats_to()
 {
-    "$avouch" policy format "$1" | diff - "$2"
+    "$avouch" policy format "$1" | diff - "$2" && echo same
 }
-expect "format keeps comments" 0 "" formats_to "$dir/comments.txt" "$dir/formatted.txt"
-expect "and changes nothing the second time" 0 "" formats_to "$dir/formatted.txt" "$dir/formatted.txt"
+expect "format keeps comments" 0 "same" formats_to "$dir/comments.txt" "$dir/formatted.txt"
+expect "and changes nothing the second time" 0 "same" formats_to "$dir/formatted.txt" "$dir/formatted.txt"
 printf 'version=1.0;' >"$dir/hash.txt"
 expect "hash" 0 "19i83kYUJrNjFhofbXgekndgH4nqXEkpmebWlG5krvs" "$avouch" policy hash "$dir/hash.txt"
 "$avouch" policy wrap "$dir/good.txt" >"$dir/good.jws"
