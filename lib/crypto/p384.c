@@ -66,6 +66,8 @@ static void invert(mp_limb_t *to, const mp_limb_t *a, const mp_limb_t *m)
     un += u[FE_WORDS] != 0;
     memcpy(v, m, FE_WORDS * sizeof(*v));
     (void)mpn_gcdext(gcd, s, &sn, u, un, v, FE_WORDS);
+    for (mp_size_t i = sn < 0 ? -sn : sn; i < FE_WORDS; i++)
+        s[i] = 0;
     if (sn < 0)
         (void)mpn_sub_n(s, m, s, FE_WORDS);
     memcpy(to, s, FE_WORDS * sizeof(*to));
@@ -350,15 +352,15 @@ void p384_free(struct p384 *k)
 /* One row for a key that is met for the first time, the long table for one that comes again. */
 static const struct table *key_table(struct p384 *k)
 {
-    struct table *t = NULL;
+    struct table *longer;
 
-    if (k->uses < REUSE + 1)
+    if (k->uses <= REUSE)
         k->uses++;
-    if (k->table == NULL)
-        t = k->table = table_new(&k->q, 1, DIGITS);
-    else if (k->uses == REUSE + 1 && k->table->rows == 1 && (t = table_new(&k->q, LONG_ROWS, LONG_SPAN)) != NULL) {
+    if (k->table == NULL) {
+        k->table = table_new(&k->q, 1, DIGITS);
+    } else if (k->uses > REUSE && k->table->rows == 1 && (longer = table_new(&k->q, LONG_ROWS, LONG_SPAN)) != NULL) {
         free(k->table);
-        k->table = t;
+        k->table = longer;
     }
     return k->table;
 }

@@ -18,8 +18,8 @@ enum { P384_FIELD = 48 };
 
 struct p384;
 
-/* X || Y, big-endian. NULL: not a point of the curve, or no memory. A key that has verified three times holds a table of
- * 15 KiB from then on, before that 1.5 KiB. */
+/* X || Y, big-endian. NULL: not a point of the curve, or no memory. From its third verification on a key holds a
+ * table of 15 KiB, before that one of 1.5 KiB. */
 struct p384 *p384_new(struct bytes point);
 void p384_free(struct p384 *k);
 
