@@ -47,9 +47,15 @@ struct settings settings_default(void)
     };
 }
 
+int64_t max_age_stricter(int64_t a, int64_t b)
+{
+    return a == 0 ? b : b == 0 || a < b ? a : b;
+}
+
 void settings_apply(struct settings *s, uint32_t bits)
 {
     s->mix_eval_numbers = (bits & SETTING_MIX_EVAL_NUMBERS) != 0;
+    s->tcb_sets = (bits & SETTING_TCB_SETS) != 0;
     s->extra_claims = (bits & SETTING_COMPATIBLE) == 0;
     s->allow_snp_v1 = (bits & SETTING_SNP_V1) != 0;
     s->allow_sha1_quotes = (bits & SETTING_TPM_SHA1) != 0;

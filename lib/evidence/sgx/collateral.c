@@ -37,7 +37,15 @@ static bool has_pair(const struct collateral *c, bool tdx, int64_t eval, const s
     return false;
 }
 
-/* Larger is better: valid now, then a fitting pair, then the newest evaluation, form and issue. */
+static bool young_enough(int64_t issued, const struct verify_env *env)
+{
+    int64_t limit = env->settings->collateral_max_age;
+
+    return limit == 0 || env->now - issued <= limit;
+}
+
+/* Larger is better: valid now, then a fitting pair, then the newest evaluation; of one set what is young enough, then
+ * the newest form and issue. A lower set never stands in for one that is too old. */
 static int compare_tcb(const struct collateral_item *x, const struct collateral_item *y, bool tdx,
                        const struct verify_env *env)
 {
@@ -47,6 +55,8 @@ static int compare_tcb(const struct collateral_item *x, const struct collateral_
         d = has_pair(env->collateral, tdx, x->eval_number, env) - has_pair(env->collateral, tdx, y->eval_number, env);
     if (d == 0)
         d = (x->eval_number > y->eval_number) - (x->eval_number < y->eval_number);
+    if (d == 0)
+        d = young_enough(x->from, env) - young_enough(y->from, env);
     if (d == 0)
         d = (x->version > y->version) - (x->version < y->version);
     return d != 0 ? d : (x->from > y->from) - (x->from < y->from);
@@ -267,35 +277,54 @@ static bool chain_text(struct statement *st)
     return out_ok(&o);
 }
 
+/* How each kind of statement is named, and what a wrong signature is. */
+static const struct {
+    const char *member;
+    enum err_code code;
+} statements[] = {
+    [COLL_TCB_INFO] = { "tcbInfo", ERR_TCB_INFO_SIGNATURE },
+    [COLL_QE_IDENTITY] = { "enclaveIdentity", ERR_QE_IDENTITY_SIGNATURE },
+    [COLL_EVAL_NUMBERS] = { "tcbEvaluationDataNumbers", ERR_COLLATERAL_SIGNATURE },
+};
+
+static bool statement_read(struct statement *st, enum collateral_kind kind, const struct json *body, struct err *e)
+{
+    switch (kind) {
+    case COLL_TCB_INFO:
+        return tcb_info_parse(body, &st->own, &st->tcb, e);
+    case COLL_QE_IDENTITY:
+        return enclave_identity_parse(body, &st->own, &st->identity, e);
+    default:
+        return eval_numbers_parse(body, &st->own, &st->numbers, e);
+    }
+}
+
 static bool statement_fill(struct statement *st, const struct collateral_item *item, const struct verify_env *env,
                            struct err *e)
 {
-    bool tcb = item->kind == COLL_TCB_INFO;
+    const char *member = statements[item->kind].member;
     struct signed_json doc;
     struct search s = { .env = env, .doc = &doc, .own = &st->own };
     struct bytes body = arena_copy(&st->own, item->body);
 
     if (body.p == NULL)
         return err_memory(e, collateral_kind_name(item->kind));
-    if (!signed_json_parse(body, tcb ? "tcbInfo" : "enclaveIdentity", &st->own, &doc, e)
+    if (!signed_json_parse(body, member, &st->own, &doc, e)
         || !each_certificate(&s, consider, e))
         return false;
     if (!s.any_signer)
         return err_set(e, ERR_COLLATERAL_MISSING, "TCB signing chain", "no TCB signing certificate on hand");
     if (!s.found)
-        return err_set(e, tcb ? ERR_TCB_INFO_SIGNATURE : ERR_QE_IDENTITY_SIGNATURE, collateral_kind_name(item->kind),
+        return err_set(e, statements[item->kind].code, collateral_kind_name(item->kind),
                        "signature over the %zu bytes of '%s' does not verify with any TCB signing certificate on hand",
-                       doc.signed_text.n, tcb ? "tcbInfo" : "enclaveIdentity");
+                       doc.signed_text.n, member);
     if (!each_certificate(&s, consider_root, e))
         return false;
     hash_with_nul(item->body, st->item_hash);
     st->signer = s.signer;
     st->root = s.root;
     st->has_root = s.root_found;
-    if (!check_chain(st, env, e) || !chain_text(st))
-        return false;
-    return tcb ? tcb_info_parse(doc.body, &st->own, &st->tcb, e)
-               : enclave_identity_parse(doc.body, &st->own, &st->identity, e);
+    return check_chain(st, env, e) && chain_text(st) && statement_read(st, item->kind, doc.body, e);
 }
 
 /* What was verified depends on the item and on every certificate that was there. */
@@ -320,7 +349,7 @@ static void keep(struct intel_judge *j, const struct verify_env *env, const void
                  void (*free_v)(void *))
 {
     /* Judges point into memo entries only for the length of one verification, during which at most
-     * four are added; a memo of that size or less must not be used. */
+     * a score are added (the set that counts, and two others); a memo of that size or less must not be used. */
     if (env->memo != NULL && memo_put(env->memo, tag, key, v, free_v))
         return;
     if (env->memo == NULL) {
@@ -437,6 +466,18 @@ static bool window(struct intel_judge *j, const struct verify_env *env, const ch
     return check_window(env->checks, &r, from, to, env->now, e);
 }
 
+/* How old a tenant lets it be. The date is the signed one: fetching an old statement again makes it no younger. */
+static bool young(const struct verify_env *env, const char *what, int64_t issued, struct err *e)
+{
+    const struct rule r = { "age", "limit of the age of collateral", what, ERR_COLLATERAL_TOO_OLD };
+    bool ok = young_enough(issued, env);
+
+    if (env->settings->collateral_max_age == 0 || (ok && env->checks == NULL))
+        return true;
+    return check_true(env->checks, &r, ok, arena_printf(env->a, "signed at most %lld s ago", (long long)env->settings->collateral_max_age),
+                      arena_printf(env->a, "signed at %s, %lld s ago", stamp_text(issued).s, (long long)(env->now - issued)), e);
+}
+
 static bool not_listed(const struct verify_env *env, const char *name, enum err_code code, const struct revocation *crl,
                        const struct cert *c, struct err *e)
 {
@@ -465,6 +506,7 @@ static bool revocations(const struct pck_chain *chain, const struct verify_env *
                   j->root_crl->crl.next_update, grace, e)
         && window(j, env, "PCK CRL validity", "RFC 5280 section 6.3; SGX verification step 3", ERR_CRL_EXPIRED, j->pck_crl->crl.this_update,
                   j->pck_crl->crl.next_update, grace, e)
+        && young(env, "PCK CRL", j->pck_crl->crl.this_update, e)
         && not_listed(env, "intermediate CA not revoked", ERR_INTERMEDIATE_REVOKED, j->root_crl, &chain->intermediate, e)
         && not_listed(env, "PCK certificate not revoked", ERR_PCK_REVOKED, j->pck_crl, &chain->leaf, e);
 }
@@ -504,15 +546,55 @@ bool intel_judge_make(const struct pck_chain *chain, bool tdx, const struct veri
         goto refused;
     j.tcb = statement_get(&j, j.choice.tcb_info, env, e);
     if (!check_step(env->checks, &tcb_rule, j.tcb != NULL, "verifies over the text as received", e)
-        || !statement_check(j.tcb, "TCB info", j.tcb->tcb.issue, j.tcb->tcb.next, env, &j, e))
+        || !statement_check(j.tcb, "TCB info", j.tcb->tcb.issue, j.tcb->tcb.next, env, &j, e)
+        || !young(env, "TCB info", j.tcb->tcb.issue, e))
         goto refused;
     j.identity = statement_get(&j, j.choice.identity, env, e);
     if (!check_step(env->checks, &qe_rule, j.identity != NULL, "verifies over the text as received", e)
-        || !statement_check(j.identity, "QE identity", j.identity->identity.issue, j.identity->identity.next, env, &j, e))
+        || !statement_check(j.identity, "QE identity", j.identity->identity.issue, j.identity->identity.next, env, &j, e)
+        || !young(env, "QE identity", j.identity->identity.issue, e))
         goto refused;
     *ret = j;
     return true;
 refused:
     intel_judge_done(&j);
     return false;
+}
+
+/* -- the list of evaluation sets -- */
+
+static const struct collateral_item *choose_numbers(bool tdx, const struct verify_env *env)
+{
+    const struct collateral_item *best = NULL;
+
+    for (size_t i = 0; i < env->collateral->count; i++) {
+        const struct collateral_item *x = &env->collateral->list[i];
+
+        if (x->kind != COLL_EVAL_NUMBERS || !bytes_is(x->id, tdx ? "TDX" : "SGX"))
+            continue;
+        if (best == NULL || valid_now(x, env->now) > valid_now(best, env->now)
+            || (valid_now(x, env->now) == valid_now(best, env->now) && x->from > best->from))
+            best = x;
+    }
+    return best;
+}
+
+bool intel_numbers_get(bool tdx, const struct intel_judge *by, const struct verify_env *env, struct intel_judge *ret_owner,
+                       const struct eval_numbers **ret, struct err *e)
+{
+    const struct collateral_item *item = choose_numbers(tdx, env);
+    struct intel_judge owner = { .root_crl = by->root_crl };
+    const struct statement *st;
+
+    if (item == NULL)
+        return err_set(e, ERR_COLLATERAL_MISSING, "TCB evaluation numbers", "no list of the vendor's evaluation numbers for %s on hand",
+                       tdx ? "TDX" : "SGX");
+    st = statement_get(&owner, item, env, e);
+    if (st == NULL || !statement_check(st, "TCB evaluation numbers", st->numbers.issue, st->numbers.next, env, &owner, e)) {
+        intel_judge_done(&owner);
+        return false;
+    }
+    *ret_owner = owner;
+    *ret = &st->numbers;
+    return true;
 }
