@@ -1,0 +1,118 @@
+/* collateral_folder.c: the folders that the operator configured, and what goes to the core with the evidence. */
+#include "front/collateral_priv.h"
+
+#include "os/io.h"
+
+/* -- the folders -- */
+
+bool front_load_collateral(struct front *f, struct err *e)
+{
+    const char *folder = f->config.value[CONFIG_collateral_directory], *const *names;
+    size_t count;
+
+    f->collateral = collateral_open(&f->own);
+    if (folder[0] == 0)
+        return true;
+    if (!folder_list(folder, &f->own, &names, &count, e))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        struct err why = { .code = ERR_NONE };
+        struct bytes body;
+
+        if (!file_read(arena_printf(&f->own, "%s/%s", folder, names[i]), 4 << 20, &f->own, &body, e))
+            return false;
+        if (!collateral_add(&f->collateral, body, names[i], &why))
+            log_error("front", &why);
+    }
+    return true;
+}
+
+bool folder_load_trust(struct front *f, struct err *e)
+{
+    enum { MAX = 256 };
+    const char *folder = f->config.value[CONFIG_verify_trust], *const *names;
+    struct cert *list = arena_many(&f->own, MAX, struct cert);
+    size_t count, n = 0;
+
+    if (list == NULL)
+        return err_memory(e, "trust anchors");
+    if (folder[0] == 0)
+        return true;
+    if (!folder_list(folder, &f->own, &names, &count, e))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        struct bytes file;
+        struct cert *certs;
+        size_t k;
+
+        if (!file_read(arena_printf(&f->own, "%s/%s", folder, names[i]), 1 << 20, &f->own, &file, e)
+            || !certs_read(file, 16, names[i], &f->own, &certs, &k, e))
+            return false;
+        for (size_t m = 0; m < k && n < MAX; m++)
+            list[n++] = certs[m];
+    }
+    f->trust = (struct trust){ .anchors = list, .count = n };
+    return true;
+}
+
+bool folder_has(const struct front *f, const struct need_key *k, int64_t now)
+{
+    for (size_t i = 0; i < f->collateral.count; i++) {
+        const struct collateral_item *c = &f->collateral.list[i];
+
+        if (need_key_serves(k, c) && c->from <= now && now <= c->to)
+            return true;
+    }
+    return false;
+}
+
+bool folder_had(const struct front *f, const struct need_key *k)
+{
+    for (size_t i = 0; i < f->collateral.count; i++)
+        if (need_key_serves(k, &f->collateral.list[i]))
+            return true;
+    return false;
+}
+
+/* -- the parcel -- */
+
+struct parcel {
+    struct out *frame;
+    struct bytes put[64]; /* signing chains come with several items; one copy is enough */
+    size_t count;
+};
+
+static void put_once(struct parcel *p, struct bytes body)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (bytes_equal(p->put[i], body))
+            return;
+    if (p->count < COUNT(p->put))
+        p->put[p->count++] = body;
+    wire_put(p->frame, TAG_COLLATERAL, body);
+}
+
+void front_attach_collateral(const struct front *f, const struct needs *n, struct out *frame)
+{
+    struct parcel p = { .frame = frame };
+    struct need_key keys[MAX_NEEDS];
+    size_t count = 0;
+
+    for (size_t i = 0; i < n->count && count < MAX_NEEDS; i++) {
+        const struct entry *x = entry_find(f->collateral_link, n->list[i].key);
+
+        count += need_key_parse(bytes_str(n->list[i].key), &keys[count], NULL);
+        for (size_t k = 0; x != NULL && k < x->count; k++)
+            put_once(&p, x->bodies[k]);
+    }
+    for (size_t i = 0; i < f->collateral.count; i++) {
+        const struct collateral_item *item = &f->collateral.list[i];
+        /* signing chains are few, and the core chooses; leaves of AMD's chips may be many */
+        bool wanted = item->kind == COLL_CERTS && !bytes_is(item->subject_cn, "SEV-VCEK");
+
+        for (size_t k = 0; !wanted && k < count; k++)
+            wanted = need_key_serves(&keys[k], item);
+        if (wanted)
+            put_once(&p, item->body);
+    }
+}
