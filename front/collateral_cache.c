@@ -24,7 +24,7 @@ static void forget_empty(struct collateral_link *l)
         for (struct entry **at = &l->chains[i]; *at != NULL;) {
             struct entry *x = *at;
 
-            if (x->count > 0 || x->asked || x->waits > 0) {
+            if (x->count > 0 || x->any.asked || x->newer.asked || x->waits > 0) {
                 at = &x->next;
                 continue;
             }
@@ -94,7 +94,7 @@ static void forget_questions(struct collateral_link *l)
     l->status_id = 0;
     for (size_t i = 0; i < CHAINS; i++)
         for (struct entry *x = l->chains[i]; x != NULL; x = x->next)
-            x->asked = false;
+            x->any.asked = x->newer.asked = false;
 }
 
 static bool send_question(struct collateral_link *l, struct bytes frame)
@@ -106,32 +106,38 @@ static bool send_question(struct collateral_link *l, struct bytes frame)
     return false;
 }
 
-/* A question that only looks into the cache is followed by a real one where somebody needs it; the answer to the
- * latest counts. */
-void entry_ask(struct collateral_link *l, struct entry *x, bool cached)
+/* A question that only looks into the cache is followed by a real one where somebody needs it. */
+static bool serves(const struct question *q, bool cached, int64_t newer)
 {
+    return q->asked && newer <= q->newer && (cached || !q->cached);
+}
+
+void entry_ask(struct collateral_link *l, struct entry *x, bool cached, int64_t newer)
+{
+    struct question *q = newer == ANY_DATE ? &x->any : &x->newer;
     struct arena a;
     struct out frame;
 
-    if ((x->asked && (cached || !x->cached)) || !link_connected(&l->link))
+    if (serves(q, cached, newer) || !link_connected(&l->link))
         return;
     arena_init(&a, 1 << 16);
-    x->id = ++l->last_id;
-    frame = wire_begin(&a, MSG_FETCH, x->id);
+    *q = (struct question){ .asked = true, .cached = cached, .newer = newer, .id = ++l->last_id, .retry_us = q->retry_us, .error = q->error };
+    frame = wire_begin(&a, MSG_FETCH, q->id);
     if (cached)
         wire_put(&frame, TAG_CACHED, (struct bytes){ NULL, 0 });
+    if (newer != ANY_DATE)
+        wire_put_i64(&frame, TAG_NEWER, newer);
+    else
+        x->asked_us = clock_monotonic_us();
     wire_put_u32(&frame, TAG_WAIT, (uint32_t)l->link.wait_s * 1000);
     wire_put(&frame, TAG_NEED, bytes_str(x->key));
-    x->asked = true;
-    x->cached = cached;
-    x->asked_us = clock_monotonic_us();
     (void)send_question(l, wire_end(&frame));
     arena_done(&a);
 }
 
 /* -- answers -- */
 
-static void set_bodies(struct collateral_link *l, struct entry *x, const struct wire_fields *f, int64_t to)
+static void set_bodies(struct collateral_link *l, struct entry *x, const struct wire_fields *f)
 {
     size_t size = 65536;
 
@@ -142,7 +148,8 @@ static void set_bodies(struct collateral_link *l, struct entry *x, const struct 
     arena_done(&x->own);
     arena_init(&x->own, size * 2);
     x->count = 0;
-    x->to = to;
+    x->from = wire_i64(f, TAG_ISSUED, 0);
+    x->to = wire_i64(f, TAG_EXPIRES, 0);
     for (size_t i = 0; i < f->count && x->count < COUNT(x->bodies); i++)
         if (f->list[i].tag == TAG_COLLATERAL) {
             x->bodies[x->count] = arena_copy(&x->own, f->list[i].value);
@@ -181,6 +188,18 @@ struct bytes collateral_status(struct front *f)
     return l->status;
 }
 
+/* Whether it is the answer to this question. */
+static bool take_answer(struct question *q, uint64_t id, const struct wire_fields *f)
+{
+    if (!q->asked || q->id != id)
+        return false;
+    q->asked = false;
+    q->error = (struct err){ .code = ERR_NONE };
+    (void)wire_error(f, &q->error);
+    q->retry_us = clock_monotonic_us() + (uint64_t)wire_u32(f, TAG_RETRY, 0) * LINK_SECOND_US;
+    return true;
+}
+
 static void on_frame(struct front *f, const struct wire_header *h, struct bytes payload)
 {
     struct collateral_link *l = f->collateral_link;
@@ -188,6 +207,7 @@ static void on_frame(struct front *f, const struct wire_header *h, struct bytes 
     struct bytes key, to;
     struct arena a;
     struct entry *x = NULL;
+    bool any, newer;
 
     if (h->id == l->status_id) {
         on_status(l, payload);
@@ -196,15 +216,13 @@ static void on_frame(struct front *f, const struct wire_header *h, struct bytes 
     arena_init(&a, 1 << 20);
     if (wire_fields_parse(payload, &a, &fields, NULL) && wire_find(&fields, TAG_NEED, &key))
         x = entry_find(l, arena_str(&a, key));
-    if (x != NULL && x->id == h->id) {
-        x->asked = false;
-        x->error = (struct err){ .code = ERR_NONE };
-        if (wire_find(&fields, TAG_EXPIRES, &to))
-            set_bodies(l, x, &fields, wire_i64(&fields, TAG_EXPIRES, 0));
+    if (x != NULL) {
+        if (wire_find(&fields, TAG_EXPIRES, &to) && (x->count == 0 || wire_i64(&fields, TAG_ISSUED, 0) >= x->from || !entry_valid(f, x)))
+            set_bodies(l, x, &fields);
         x->eval_number = wire_u32(&fields, TAG_EVAL_NUMBER, (uint32_t)x->eval_number);
-        (void)wire_error(&fields, &x->error);
-        x->retry_us = clock_monotonic_us() + (uint64_t)wire_u32(&fields, TAG_RETRY, 0) * LINK_SECOND_US;
-        collateral_wake(f, x);
+        any = take_answer(&x->any, h->id, &fields);
+        newer = take_answer(&x->newer, h->id, &fields);
+        collateral_wake(f, x, any, newer);
     }
     arena_done(&a);
 }

@@ -55,12 +55,14 @@ bool folder_load_trust(struct front *f, struct err *e)
     return true;
 }
 
-bool folder_has(const struct front *f, const struct need_key *k, int64_t now)
+bool folder_has(const struct front *f, const struct need_key *k, int64_t oldest)
 {
+    int64_t now = front_now(f);
+
     for (size_t i = 0; i < f->collateral.count; i++) {
         const struct collateral_item *c = &f->collateral.list[i];
 
-        if (need_key_serves(k, c) && c->from <= now && now <= c->to)
+        if (need_key_serves(k, c) && c->from <= now && now <= c->to && c->from >= oldest)
             return true;
     }
     return false;
