@@ -227,7 +227,8 @@ static void end_job(struct job *j, bool found)
         t->failures = 0;
         t->retry_us = 0;
         t->errors[0] = 0;
-        t->recheck_us = now + NEWER_US;
+        if (t->content->v.from < j->newer) /* no source had one */
+            t->recheck_us = now + NEWER_US;
         answer_satisfied(j);
     } else {
         uint64_t wait = backoff_us(++t->failures, 2 * SECOND_US, (uint64_t)600 * SECOND_US, dice());

@@ -72,7 +72,8 @@ static void put_failure(struct out *o, const char *key, const struct engine_answ
 
     arena_init(&scratch, 1 << 16);
     if (need_key_parse(bytes_str(key), &k, &e))
-        (void)err_set(&e, ERR_COLLATERAL_MISSING, "collateral", "no %s: %s", need_key_text(&k, &scratch), a->errors);
+        (void)err_set(&e, ERR_COLLATERAL_MISSING, "collateral", "no %s%s: %s", a->record != NULL ? "newer " : "",
+                      need_key_text(&k, &scratch), a->errors);
     arena_done(&scratch);
     wire_put_error(o, &e);
     wire_put_u32(o, TAG_RETRY, a->retry_after);

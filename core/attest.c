@@ -124,12 +124,21 @@ static bool add_collateral(struct attestation *x, struct bytes body, struct err 
     return collateral_join(&x->collateral, &k->items) || err_memory(e, "collateral");
 }
 
+/* Items that stand aside are marked in the request's own list: another one may bring the same as its own. */
 static bool read_collateral(struct attestation *x, struct err *e)
 {
     x->collateral = collateral_open(x->a);
-    for (size_t i = 0; i < x->f->count; i++)
-        if (x->f->list[i].tag == TAG_COLLATERAL && !add_collateral(x, x->f->list[i].value, e))
+    for (size_t i = 0; i < x->f->count; i++) {
+        size_t from = x->collateral.count;
+        uint16_t tag = x->f->list[i].tag;
+
+        if (tag != TAG_COLLATERAL && tag != TAG_COLLATERAL_ASIDE)
+            continue;
+        if (!add_collateral(x, x->f->list[i].value, e))
             return false;
+        for (size_t k = from; tag == TAG_COLLATERAL_ASIDE && k < x->collateral.count; k++)
+            x->collateral.list[k].aside = true;
+    }
     return true;
 }
 

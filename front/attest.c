@@ -108,7 +108,19 @@ static bool replied_sources(struct request *rq, const struct wire_fields *f)
 
 static bool find_needs(struct request *rq, const struct evidence_kind *kind, const struct api_attest *body, const struct settings *s,
                        void **ret_ev, struct needs *ret, struct err *e);
+static bool is_invented(const struct front *f, const struct attest_call *call, const void *ev);
 static void send_parcel(struct request *rq);
+
+/* On to the core, at once where nothing is to be got: it says what is wrong with invented evidence. */
+static void get_collateral(struct request *rq, const void *ev)
+{
+    struct attest_call *call = rq->call;
+
+    if (is_invented(rq->front, call, ev))
+        send_parcel(rq);
+    else
+        collateral_await_for(rq, &call->needs, &call->settings, send_parcel);
+}
 
 /* The policy picks a TCB evaluation set by its number (x-ms-sgx-tcbidentifier), wants newer items or more sets, which the
  * core has told: the items are got, and the parcel goes out once more. Each time something is asked for that was not before,
@@ -130,7 +142,7 @@ static bool asked_for_more(struct request *rq, const struct wire_fields *f)
     e = (struct err){ .code = ERR_NONE };
     if (!more || !find_needs(rq, call->kind, &call->body, &call->settings, &ev, &call->needs, &e))
         return false;
-    collateral_await_for(rq, &call->needs, &call->settings, send_parcel);
+    get_collateral(rq, ev);
     return true;
 }
 
@@ -278,8 +290,5 @@ void handle_attest(struct request *rq)
         return;
     }
     note_digest(rq, call->body.evidence);
-    if (is_invented(rq->front, call, ev))
-        send_parcel(rq); /* the core says what is wrong with it */
-    else
-        collateral_await_for(rq, &call->needs, &call->settings, send_parcel);
+    get_collateral(rq, ev);
 }

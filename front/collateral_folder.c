@@ -84,14 +84,25 @@ struct parcel {
     size_t count;
 };
 
-static void put_once(struct parcel *p, struct bytes body)
+static void put_once(struct parcel *p, enum wire_tag tag, struct bytes body)
 {
     for (size_t i = 0; i < p->count; i++)
         if (bytes_equal(p->put[i], body))
             return;
     if (p->count < COUNT(p->put))
         p->put[p->count++] = body;
-    wire_put(p->frame, TAG_COLLATERAL, body);
+    wire_put(p->frame, tag, body);
+}
+
+/* What the collateral process gave for these needs. */
+static void put_entries(struct parcel *p, const struct front *f, const struct needs *n, bool aside)
+{
+    for (size_t i = 0; i < n->count; i++) {
+        const struct entry *x = entry_find(f->collateral_link, n->list[i].key);
+
+        for (size_t k = 0; n->list[i].aside == aside && x != NULL && k < x->count; k++)
+            put_once(p, aside ? TAG_COLLATERAL_ASIDE : TAG_COLLATERAL, x->bodies[k]);
+    }
 }
 
 void front_attach_collateral(const struct front *f, const struct needs *n, struct out *frame)
@@ -100,13 +111,9 @@ void front_attach_collateral(const struct front *f, const struct needs *n, struc
     struct need_key keys[MAX_NEEDS];
     size_t count = 0;
 
-    for (size_t i = 0; i < n->count && count < MAX_NEEDS; i++) {
-        const struct entry *x = entry_find(f->collateral_link, n->list[i].key);
-
+    put_entries(&p, f, n, false);
+    for (size_t i = 0; i < n->count && count < MAX_NEEDS; i++)
         count += need_key_parse(bytes_str(n->list[i].key), &keys[count], NULL);
-        for (size_t k = 0; x != NULL && k < x->count; k++)
-            put_once(&p, x->bodies[k]);
-    }
     for (size_t i = 0; i < f->collateral.count; i++) {
         const struct collateral_item *item = &f->collateral.list[i];
         /* signing chains are few, and the core chooses; leaves of AMD's chips may be many */
@@ -115,6 +122,7 @@ void front_attach_collateral(const struct front *f, const struct needs *n, struc
         for (size_t k = 0; !wanted && k < count; k++)
             wanted = need_key_serves(&keys[k], item);
         if (wanted)
-            put_once(&p, item->body);
+            put_once(&p, TAG_COLLATERAL, item->body);
     }
+    put_entries(&p, f, n, true); /* behind the rest: what is the same is not aside */
 }

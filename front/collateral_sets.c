@@ -87,7 +87,8 @@ static void add_set(struct front *f, struct collateral_wait *w, bool tdx, int64_
             || k.eval == number || (k.eval == 0 && number_on_hand(f, n, &k) == number))
             continue;
         k.eval = number;
-        (void)!needs_add(w->needs, need_key_kind(&k), need_key_print(&k, &w->rq->a), true);
+        if (needs_add(w->needs, need_key_kind(&k), need_key_print(&k, &w->rq->a), true))
+            w->needs->list[w->needs->count - 1].aside = true;
     }
 }
 

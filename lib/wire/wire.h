@@ -81,6 +81,7 @@ enum wire_tag {
     TAG_KID,             /* text: the set should have this key */
     TAG_MAX_AGE,         /* u32: seconds that collateral may be old: of the service; in answers also of the policy */
     TAG_NEWER,           /* i64: what was issued before that time does not help the asker */
+    TAG_COLLATERAL_ASIDE, /* repeated: of a set that does not count unless it is asked for by number */
     TAG_ISSUED,          /* i64: seconds since 1970; of the collateral that follows */
     TAG_COUNT,
 };

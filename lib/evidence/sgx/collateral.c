@@ -18,13 +18,13 @@ static bool valid_now(const struct collateral_item *i, int64_t now)
 static bool fits_tcb(const struct collateral_item *i, bool tdx, const struct pck_chain *chain, const struct settings *s)
 {
     return i->kind == COLL_TCB_INFO && bytes_is(i->id, tdx ? "TDX" : "SGX") && memcmp(i->fmspc, chain->ext.fmspc, 6) == 0
-        && (s->tcb_eval_number == 0 || i->eval_number == s->tcb_eval_number);
+        && (s->tcb_eval_number == 0 ? !i->aside : i->eval_number == s->tcb_eval_number);
 }
 
 static bool fits_identity(const struct collateral_item *i, bool tdx, const struct settings *s)
 {
     return i->kind == COLL_QE_IDENTITY && bytes_is(i->id, tdx ? "TD_QE" : "QE")
-        && (s->tcb_eval_number == 0 || s->mix_eval_numbers || i->eval_number == s->tcb_eval_number);
+        && (s->tcb_eval_number == 0 || s->mix_eval_numbers ? !i->aside : i->eval_number == s->tcb_eval_number);
 }
 
 /* Whether an identity of this evaluation number is there and valid. */
