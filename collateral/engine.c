@@ -74,27 +74,10 @@ static uint32_t dice(void)
 
 bool engine_trust(const char *folder, struct arena *a, struct trust *ret, struct err *e)
 {
-    enum { MAX = 256 };
-    const char *const *names;
-    struct cert *list = arena_many(a, MAX, struct cert);
-    size_t count, n = 0;
+    const struct named_bytes *files;
+    size_t count;
 
-    if (list == NULL)
-        return err_memory(e, "trust anchors");
-    if (!folder_list(folder, a, &names, &count, e))
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        struct bytes file;
-        struct cert *certs;
-        size_t k;
-
-        if (!file_read(arena_printf(a, "%s/%s", folder, names[i]), 1 << 20, a, &file, e) || !certs_read(file, 16, names[i], a, &certs, &k, e))
-            return false;
-        for (size_t m = 0; m < k && n < MAX; m++)
-            list[n++] = certs[m];
-    }
-    *ret = (struct trust){ .anchors = list, .count = n };
-    return true;
+    return folder_read(folder, TRUST_MAX_FILE, a, &files, &count, e) && trust_add(ret, files, count, a, e);
 }
 
 static bool open_net(const struct config *c, struct engine *x, struct arena *a, struct err *e)

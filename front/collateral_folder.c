@@ -7,21 +7,19 @@
 
 bool front_load_collateral(struct front *f, struct err *e)
 {
-    const char *folder = f->config.value[CONFIG_collateral_directory], *const *names;
+    const char *folder = f->config.value[CONFIG_collateral_directory];
+    const struct named_bytes *files;
     size_t count;
 
     f->collateral = collateral_open(&f->own);
     if (folder[0] == 0)
         return true;
-    if (!folder_list(folder, &f->own, &names, &count, e))
+    if (!folder_read(folder, 4 << 20, &f->own, &files, &count, e))
         return false;
     for (size_t i = 0; i < count; i++) {
         struct err why = { .code = ERR_NONE };
-        struct bytes body;
 
-        if (!file_read(arena_printf(&f->own, "%s/%s", folder, names[i]), 4 << 20, &f->own, &body, e))
-            return false;
-        if (!collateral_add(&f->collateral, body, names[i], &why))
+        if (!collateral_add(&f->collateral, files[i].body, files[i].name, &why))
             log_error("front", &why);
     }
     return true;
@@ -29,30 +27,12 @@ bool front_load_collateral(struct front *f, struct err *e)
 
 bool folder_load_trust(struct front *f, struct err *e)
 {
-    enum { MAX = 256 };
-    const char *folder = f->config.value[CONFIG_verify_trust], *const *names;
-    struct cert *list = arena_many(&f->own, MAX, struct cert);
-    size_t count, n = 0;
+    const char *folder = f->config.value[CONFIG_verify_trust];
+    const struct named_bytes *files;
+    size_t count;
 
-    if (list == NULL)
-        return err_memory(e, "trust anchors");
-    if (folder[0] == 0)
-        return true;
-    if (!folder_list(folder, &f->own, &names, &count, e))
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        struct bytes file;
-        struct cert *certs;
-        size_t k;
-
-        if (!file_read(arena_printf(&f->own, "%s/%s", folder, names[i]), 1 << 20, &f->own, &file, e)
-            || !certs_read(file, 16, names[i], &f->own, &certs, &k, e))
-            return false;
-        for (size_t m = 0; m < k && n < MAX; m++)
-            list[n++] = certs[m];
-    }
-    f->trust = (struct trust){ .anchors = list, .count = n };
-    return true;
+    return folder[0] == 0
+        || (folder_read(folder, TRUST_MAX_FILE, &f->own, &files, &count, e) && trust_add(&f->trust, files, count, &f->own, e));
 }
 
 bool folder_has(const struct front *f, const struct need_key *k, int64_t oldest)

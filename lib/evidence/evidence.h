@@ -42,6 +42,9 @@ struct trust {
     size_t count;
     bool replace; /* only these; the vendors' embedded roots are not trusted */
 };
+#define TRUST_MAX_FILE ((size_t)1 << 20) /* bytes of a file with anchors */
+/* Adds the certificates of these files, PEM or DER, at most 16 of each and 256 in all. Views point into the files. */
+bool trust_add(struct trust *t, const struct named_bytes *files, size_t count, struct arena *a, struct err *e) CHECKED;
 /* Whether a certificate with this subject and key is among the configured anchors. */
 bool trust_has(const struct trust *t, struct bytes subject, struct bytes spki);
 

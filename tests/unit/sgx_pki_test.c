@@ -354,6 +354,36 @@ static void sets_that_refuse(void **state)
     }
 }
 
+/* Anchors of several folders add up, to a limit that is told; what is no certificate is named. */
+static void anchors_add_up(void **state)
+{
+    struct pki_options o = pki_options(NOW);
+    struct trust t = { .count = 0 };
+    struct named_bytes files[257] = { 0 };
+    struct err e = { 0 };
+    struct arena a;
+
+    (void)state;
+    arena_init(&a, 64 << 20);
+    for (size_t i = 0; i < COUNT(files); i++)
+        files[i] = (struct named_bytes){ .name = "root.pem", .body = pki_root_pem(i % 2 == 0 ? pki : stranger, &o, &a) };
+    assert_ok(trust_add(&t, files, 0, &a, &e), &e);
+    assert_int_equal(t.count, 0);
+    assert_ok(trust_add(&t, files, 1, &a, &e), &e);
+    assert_ok(trust_add(&t, files + 1, 255, &a, &e), &e);
+    assert_int_equal(t.count, 256);
+    for (size_t i = 0; i < 2; i++)
+        assert_true(trust_has(&t, t.anchors[i].subject, t.anchors[i].spki));
+    assert_false(trust_add(&t, files + 256, 1, &a, &e));
+    assert_refused(&e, ERR_USAGE, "are more than 256 with those of 'root.pem'");
+    assert_int_equal(t.count, 256);
+    e = (struct err){ 0 };
+    files[0].body = LIT("nothing");
+    assert_false(trust_add(&t, files, 1, &a, &e));
+    assert_string_equal(e.what, "root.pem");
+    arena_done(&a);
+}
+
 static void init_data_needs_kss(void **state)
 {
     struct pki_options o = pki_options(NOW);
@@ -416,6 +446,7 @@ int main(void)
     suite_add(&s, "a stranger's collateral", foreign_collateral, NULL);
     suite_add(&s, "each piece of collateral missing", each_piece_missing, NULL);
     suite_add(&s, "grace for expired collateral", grace_is_a_setting, NULL);
+    suite_add(&s, "trust anchors add up", anchors_add_up, NULL);
     suite_add(&s, "collateral that is too old", too_old, NULL);
     suite_add(&s, "both sets as claims", sets_as_claims, NULL);
     suite_add(&s, "sets that refuse, sets of a stranger", sets_that_refuse, NULL);
