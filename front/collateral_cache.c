@@ -150,6 +150,7 @@ static void set_bodies(struct collateral_link *l, struct entry *x, const struct 
     x->count = 0;
     x->from = wire_i64(f, TAG_ISSUED, 0);
     x->to = wire_i64(f, TAG_EXPIRES, 0);
+    x->eval_number = wire_u32(f, TAG_EVAL_NUMBER, 0);
     for (size_t i = 0; i < f->count && x->count < COUNT(x->bodies); i++)
         if (f->list[i].tag == TAG_COLLATERAL) {
             x->bodies[x->count] = arena_copy(&x->own, f->list[i].value);
@@ -219,7 +220,6 @@ static void on_frame(struct front *f, const struct wire_header *h, struct bytes 
     if (x != NULL) {
         if (wire_find(&fields, TAG_EXPIRES, &to) && (x->count == 0 || wire_i64(&fields, TAG_ISSUED, 0) >= x->from || !entry_valid(f, x)))
             set_bodies(l, x, &fields);
-        x->eval_number = wire_u32(&fields, TAG_EVAL_NUMBER, (uint32_t)x->eval_number);
         any = take_answer(&x->any, h->id, &fields);
         newer = take_answer(&x->newer, h->id, &fields);
         collateral_wake(f, x, any, newer);

@@ -423,6 +423,53 @@ static void policy_sees_early(void **state)
     assert_int_equal(vendor_count(the.first, "tcbevaluationdatanumbers"), 1);
 }
 
+/* The other doors: a report of Open Enclave around an SGX quote, and a TD's quote, whose sets are lists of their own. */
+static const struct door {
+    const char *kind, *member, *status;
+    bool tdx;
+} doors[] = {
+    { "OpenEnclave", "report", "x-ms-sgx-tcb-status", false },
+    { "TdxVm", "quote", "avouch-tdx-tcb-status", true },
+};
+
+static struct bytes evidence_of(const struct door *d, const struct pki_options *o)
+{
+    struct bytes quote = pki_quote(the.pki, o, &the.a);
+    struct out b = out_open(&the.a);
+
+    if (strcmp(d->kind, "OpenEnclave") != 0)
+        return quote;
+    out_u32le(&b, 1);
+    out_u32le(&b, 2);
+    out_u64le(&b, quote.n);
+    out_bytes(&b, quote);
+    return out_view(&b);
+}
+
+static void other_doors(void **state)
+{
+    const struct door *d = *state;
+    struct pki_options o = the.o;
+    struct out body = out_open(&the.a);
+    struct answer got;
+
+    fresh_cache("tcb_sets = both\ncollateral_max_age = 90000");
+    o.tdx = d->tdx;
+    o.quote_version = d->tdx ? 4 : 3;
+    o.early_number = 18;
+    o.early_status = "OutOfDate";
+    vendor_options(the.first, &o);
+    out_printf(&body, "{\"%s\":\"", d->member);
+    b64url_print(&body, evidence_of(d, &o));
+    out_text(&body, "\"}");
+    got = service_call(&the.service, "POST", arena_printf(&the.a, "/attest/%s?api-version=2025-06-01", d->kind), NULL, out_view(&body));
+    text_is(claims_of(&got), d->status, "OK");
+    text_is(claims_of(&got), "x-avouch-tcb-standard-status", "OK");
+    text_is(claims_of(&got), "x-avouch-tcb-early-status", "OUT_OF_DATE");
+    assert_int_equal(number_of(claims_of(&got), "x-avouch-collateral-max-age"), 90000);
+    assert_int_equal(vendor_count(the.first, d->tdx ? "/tdx/certification/v4/tcbevaluationdatanumbers" : "/sgx/certification/v4/tcbevaluationdatanumbers"), 1);
+}
+
 /* A policy that picks the early set has both as well, the other way round. */
 static void policy_picks_early(void **state)
 {
@@ -607,6 +654,8 @@ int main(void)
     suite_add(&s, "the stricter limit counts", the_stricter_counts, NULL);
     suite_add(&s, "items of the folder", folder_is_old, NULL);
     suite_add(&s, "a policy sees the early set", policy_sees_early, NULL);
+    for (size_t i = 0; i < COUNT(doors); i++)
+        suite_add(&s, arena_printf(&the.a, "both sets of %s", doors[i].kind), other_doors, (void *)(uintptr_t)&doors[i]);
     suite_add(&s, "a policy picks the early set", policy_picks_early, NULL);
     suite_add(&s, "a set that is missing refuses nothing", missing_is_told, NULL);
     suite_add(&s, "a set that does not come", slow_set, NULL);
