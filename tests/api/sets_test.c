@@ -8,6 +8,7 @@
 #include "os/io.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -303,6 +304,53 @@ static void deadline_holds(void **state)
     assert_non_null(strstr(answer_message(&the.service, &got), "COLLATERAL_TOO_OLD"));
     assert_true(clock_monotonic_us() - begun < 7000000); /* collateral.wait is 4 */
     vendor_release(the.first);
+}
+
+/* The only source fails: the message says so, and who takes the old one notices nothing. */
+static void source_fails(void **state)
+{
+    struct platform p = platform_new();
+    struct answer got;
+
+    (void)state;
+    fresh_cache("");
+    got = attest(&p, NULL);
+    assert_status(&got, 200);
+    vendor_fault(the.first, "/certification/", FAULT_500);
+    for (int i = 0; i < 3; i++) {
+        got = attest(&p, policy_of(MAX_AGE(7200), ""));
+        assert_too_old(&got, "HTTP 500");
+        got = attest(&p, NULL);
+        assert_status(&got, 200);
+    }
+    vendor_fault(the.first, "/certification/", FAULT_NONE);
+    reissue(the.first, NOW - 600);
+    do
+        got = attest(&p, policy_of(MAX_AGE(7200), ""));
+    while (got.status == 503);
+    assert_status(&got, 200);
+}
+
+/* kill -9 of the process that fetches, while somebody waits for a newer item: it is asked for again. */
+static void killed_meanwhile(void **state)
+{
+    struct platform p = platform_new();
+    struct background b;
+    struct answer got;
+
+    (void)state;
+    fresh_cache("");
+    got = attest(&p, NULL);
+    assert_status(&got, 200);
+    vendor_fault(the.first, p.fmspc, FAULT_HOLD);
+    reissue(the.first, NOW - 600);
+    background_start(&b, body_of(&p, policy_of(MAX_AGE(7200), "")));
+    vendor_await(the.first, p.fmspc, 2);
+    assert_int_equal(kill(service_child(&the.service, "avouch-collater"), SIGKILL), 0); /* names are cut to 15 characters */
+    vendor_release(the.first);
+    assert_int_equal(pthread_join(b.thread, NULL), 0);
+    assert_status(&b.answer, 200);
+    arena_done(&b.service.a);
 }
 
 /* The first source is a cache that lags behind; the second has the newer one. */
@@ -650,6 +698,8 @@ int main(void)
     suite_add(&s, "too old for one tenant: there is nothing newer", nothing_newer, NULL);
     suite_add(&s, "others are not delayed", others_are_not_delayed, NULL);
     suite_add(&s, "the deadline holds", deadline_holds, NULL);
+    suite_add(&s, "the source fails", source_fails, NULL);
+    suite_add(&s, "killed while a newer one is fetched", killed_meanwhile, NULL);
     suite_add(&s, "the second source has the newer one", second_source_has_it, NULL);
     suite_add(&s, "the stricter limit counts", the_stricter_counts, NULL);
     suite_add(&s, "items of the folder", folder_is_old, NULL);
