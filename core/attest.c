@@ -407,7 +407,8 @@ static bool run(struct attestation *x, struct bytes *ret_token, struct err *e)
         *ret_token = x->answer;
         return true;
     }
-    return read_policy(x, e) && sets_were_looked_for(x, e) && read_collateral(x, e) && gather_claims(x, e) && evaluate(x, e) && write_token(x, ret_token, e);
+    return read_policy(x, e) && sets_were_looked_for(x, e) && read_collateral(x, e) && gather_claims(x, e) && evaluate(x, e)
+        && write_token(x, ret_token, e);
 }
 
 bool core_attest(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e)

@@ -193,7 +193,7 @@ struct signed_json {
 bool signed_json_parse(struct bytes in, const char *member, struct arena *a, struct signed_json *ret,
                        struct err *e) CHECKED;
 
-/* -- collateral (collateral.c): chosen, verified, kept -- */
+/* -- collateral: chosen (choose.c), verified and kept (collateral.c) -- */
 
 /* Which items of the bag judge this platform. */
 struct intel_choice {
@@ -201,6 +201,10 @@ struct intel_choice {
 };
 bool intel_choose(const struct pck_chain *chain, bool tdx, const struct verify_env *env,
                   struct intel_choice *ret, struct err *e) CHECKED;
+/* The newest list of evaluation numbers; NULL: none is at hand. */
+const struct collateral_item *intel_choose_numbers(bool tdx, const struct verify_env *env);
+/* Whether what was signed then is within the age that the settings allow. */
+bool intel_young_enough(int64_t issued, const struct verify_env *env);
 
 /* A statement whose signature by a trusted TCB signing chain holds. */
 struct statement {
