@@ -14,7 +14,7 @@
 static const char help[] =
     "usage: avouch verify TYPE FILE [--collateral DIR]... [--at TIME] [--runtime-data F | --runtime-json F]\n"
     "              [--init-data F | --init-json F] [--nonce HEX] [--trust DIR] [--accept STATUS,...]\n"
-    "              [--id-block F --id-auth F] [--evaluation N] [--policy F] [--json]\n"
+    "              [--id-block F --id-auth F] [--evaluation N] [--max-age SECONDS] [--tcb-sets] [--policy F] [--json]\n"
     "TYPE: SgxEnclave, OpenEnclave, TdxVm, SevSnpVm, AzureGuest, Tpm (any case)\n";
 
 enum { LONG_VALUE = 120 };
@@ -35,57 +35,45 @@ struct verification {
     bool json;
 };
 
+/* Files of a folder; problems are told. */
+static bool read_files(struct verification *v, const char *folder, const struct named_bytes **ret, size_t *ret_count)
+{
+    struct err e = { .code = ERR_NONE };
+
+    if (folder_read(folder, (size_t)64 << 20, &v->a, ret, ret_count, &e))
+        return true;
+    fprintf(stderr, "avouch: %s\n", e.why);
+    return false;
+}
+
 static bool read_folder(struct verification *v, const char *folder)
 {
-    const char *const *names;
-    struct err e = { .code = ERR_NONE };
+    const struct named_bytes *files;
     size_t count;
 
-    if (!folder_list(folder, &v->a, &names, &count, &e)) {
-        fprintf(stderr, "avouch: %s\n", e.why);
+    if (!read_files(v, folder, &files, &count))
         return false;
-    }
     for (size_t i = 0; i < count; i++) {
         struct err why = { .code = ERR_NONE };
-        struct bytes body;
 
-        if (!cli_read(arena_printf(&v->a, "%s/%s", folder, names[i]), &v->a, &body))
-            return false;
-        if (!collateral_add(&v->collateral, body, names[i], &why) && !v->json)
-            fprintf(stderr, "avouch: note: %s: %s\n", names[i], why.why);
+        if (!collateral_add(&v->collateral, files[i].body, files[i].name, &why) && !v->json)
+            fprintf(stderr, "avouch: note: %s: %s\n", files[i].name, why.why);
     }
     return true;
 }
 
 static bool read_trust(struct verification *v, const char *folder)
 {
-    struct cert *list = arena_many(&v->a, 256, struct cert);
-    const char *const *names;
+    const struct named_bytes *files;
     struct err e = { .code = ERR_NONE };
-    size_t count, n = v->trust.count;
+    size_t count;
 
-    if (list == NULL || !folder_list(folder, &v->a, &names, &count, &e)) {
-        fprintf(stderr, "avouch: %s\n", e.why);
+    if (!read_files(v, folder, &files, &count))
         return false;
-    }
-    for (size_t i = 0; i < n; i++)
-        list[i] = v->trust.anchors[i];
-    for (size_t i = 0; i < count; i++) {
-        struct bytes file;
-        struct cert *certs;
-        size_t k;
-
-        if (!cli_read(arena_printf(&v->a, "%s/%s", folder, names[i]), &v->a, &file))
-            return false;
-        if (!certs_read(file, 16, names[i], &v->a, &certs, &k, &e)) {
-            (void)cli_error(&e);
-            return false;
-        }
-        for (size_t m = 0; m < k && n < 256; m++)
-            list[n++] = certs[m];
-    }
-    v->trust = (struct trust){ .anchors = list, .count = n };
-    return true;
+    if (trust_add(&v->trust, files, count, &v->a, &e))
+        return true;
+    (void)cli_error(&e);
+    return false;
 }
 
 static bool read_attached(struct verification *v, const char *path, enum data_type type, struct attached *ret)
@@ -131,6 +119,8 @@ enum verify_option {
     OPT_TRUST,
     OPT_ACCEPT,
     OPT_EVALUATION,
+    OPT_MAX_AGE,
+    OPT_TCB_SETS,
     OPT_POLICY,
     OPT_JSON,
 };
@@ -148,6 +138,8 @@ static const struct option options[] = {
     { "trust", required_argument, NULL, OPT_TRUST },
     { "accept", required_argument, NULL, OPT_ACCEPT },
     { "evaluation", required_argument, NULL, OPT_EVALUATION },
+    { "max-age", required_argument, NULL, OPT_MAX_AGE },
+    { "tcb-sets", no_argument, NULL, OPT_TCB_SETS },
     { "policy", required_argument, NULL, OPT_POLICY },
     { "json", no_argument, NULL, OPT_JSON },
     { 0 },
@@ -187,6 +179,11 @@ static bool take_option(struct verification *v, int opt)
         return read_accept(v, optarg);
     case OPT_EVALUATION:
         return take_number(optarg, &v->settings.tcb_eval_number);
+    case OPT_MAX_AGE:
+        return take_number(optarg, &v->settings.collateral_max_age);
+    case OPT_TCB_SETS:
+        v->settings.tcb_sets = true;
+        return true;
     case OPT_POLICY:
         v->policy_file = optarg;
         return true;
@@ -212,6 +209,12 @@ static bool configure(struct verification *v, struct bytes text, struct policy *
     c = policy_property(*ret, "require_valid_aik_cert");
     if (c != NULL)
         v->settings.require_valid_aik_cert = c->boolean;
+    c = policy_property(*ret, "x-avouch-collateral-max-age");
+    if (c != NULL)
+        v->settings.collateral_max_age = max_age_stricter(v->settings.collateral_max_age, c->integer);
+    c = policy_property(*ret, "x-avouch-tcb-sets");
+    if (c != NULL && bytes_is(c->text, "both"))
+        v->settings.tcb_sets = true;
     return true;
 }
 

@@ -13,6 +13,7 @@ enum {
     SECOND_US = 1000000,
     PATIENCE_US = 20 * SECOND_US, /* a job waits so long for a source that is closed or busy; longer: failed */
     MAX_JOBS = 512,
+    NEWER_US = 60 * SECOND_US,    /* sources that had nothing newer are not asked for it again so long */
     KEEP_EXPIRED = 40 * 86400,    /* longer than any grace that can be configured */
 };
 
@@ -20,6 +21,7 @@ struct waiter {
     engine_done *done;
     void *user;
     uint64_t deadline_us;
+    int64_t newer;           /* what was issued before does not help; INT64_MIN: whatever is valid */
     struct waiter *next;
 };
 
@@ -32,6 +34,8 @@ struct job {
     size_t source;           /* that is asked now */
     bool asking;
     bool conditional;
+    bool found;              /* something valid, but not as new as somebody wants it */
+    int64_t newer;           /* of the waiter that wants most */
     uint64_t wake_us;        /* when not asking */
     unsigned retry_after;    /* what a source said */
     char errors[768];
@@ -70,27 +74,10 @@ static uint32_t dice(void)
 
 bool engine_trust(const char *folder, struct arena *a, struct trust *ret, struct err *e)
 {
-    enum { MAX = 256 };
-    const char *const *names;
-    struct cert *list = arena_many(a, MAX, struct cert);
-    size_t count, n = 0;
+    const struct named_bytes *files;
+    size_t count;
 
-    if (list == NULL)
-        return err_memory(e, "trust anchors");
-    if (!folder_list(folder, a, &names, &count, e))
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        struct bytes file;
-        struct cert *certs;
-        size_t k;
-
-        if (!file_read(arena_printf(a, "%s/%s", folder, names[i]), 1 << 20, a, &file, e) || !certs_read(file, 16, names[i], a, &certs, &k, e))
-            return false;
-        for (size_t m = 0; m < k && n < MAX; m++)
-            list[n++] = certs[m];
-    }
-    *ret = (struct trust){ .anchors = list, .count = n };
-    return true;
+    return folder_read(folder, TRUST_MAX_FILE, a, &files, &count, e) && trust_add(ret, files, count, a, e);
 }
 
 static bool open_net(const struct config *c, struct engine *x, struct arena *a, struct err *e)
@@ -190,6 +177,22 @@ static void note(struct job *j, const char *source, const char *why)
         snprintf(j->errors + n, sizeof(j->errors) - n, "%s%s: %.200s", n == 0 ? "" : "; ", source, why);
 }
 
+/* The waiters that what is there will do for: the others may wait for another source. */
+static void answer_satisfied(struct job *j)
+{
+    for (struct waiter **at = &j->waiters; *at != NULL;) {
+        struct waiter *w = *at;
+
+        if (w->newer > j->slot->content->v.from) {
+            at = &w->next;
+            continue;
+        }
+        *at = w->next;
+        answer(j->engine, j->slot, "", 0, w->done, w->user);
+        free(w);
+    }
+}
+
 static void end_job(struct job *j, bool found)
 {
     struct engine *x = j->engine;
@@ -207,6 +210,9 @@ static void end_job(struct job *j, bool found)
         t->failures = 0;
         t->retry_us = 0;
         t->errors[0] = 0;
+        if (t->content->v.from < j->newer) /* no source had one */
+            t->recheck_us = now + NEWER_US;
+        answer_satisfied(j);
     } else {
         uint64_t wait = backoff_us(++t->failures, 2 * SECOND_US, (uint64_t)600 * SECOND_US, dice());
 
@@ -215,12 +221,12 @@ static void end_job(struct job *j, bool found)
         t->retry_us = now + wait;
         snprintf(t->errors, sizeof(t->errors), "%s", j->errors[0] == 0 ? "no source is configured that has such an item" : j->errors);
     }
-    retry = found ? 0 : seconds_until(t->retry_us, now);
+    retry = seconds_until(found ? t->recheck_us : t->retry_us, now);
     while (j->waiters != NULL) {
         struct waiter *w = j->waiters;
 
         j->waiters = w->next;
-        answer(x, t, t->errors, retry, w->done, w->user);
+        answer(x, t, found ? j->errors : t->errors, retry, w->done, w->user);
         free(w);
     }
     free(j);
@@ -271,6 +277,21 @@ static void note_set(struct engine *x, struct slot *t)
     *newest = t->content->v.eval_number;
 }
 
+/* A source has given its newest. true: nobody wants a newer one; else the next source may have it. */
+static bool new_enough(struct job *j, const struct source *s)
+{
+    int64_t from = j->slot->content->v.from;
+    char text[80];
+
+    if (from >= j->newer)
+        return true;
+    j->found = true;
+    snprintf(text, sizeof(text), "has none newer than that of %s", stamp_text(from).s);
+    note(j, s->name, text);
+    answer_satisfied(j);
+    return false;
+}
+
 /* What a source gave: kept, or the reason why not. true: the job is done. */
 static bool take(struct job *j, struct source *s, const struct record *r, enum origin origin)
 {
@@ -284,6 +305,8 @@ static bool take(struct job *j, struct source *s, const struct record *r, enum o
         note_set(x, j->slot);
         snprintf(text, sizeof(text), "%s from %s, %s", j->slot->key, s->name, newer ? "new" : "as before");
         log_line("info", "collateral", text, "");
+        if (!new_enough(j, s))
+            return false;
         end_job(j, true);
         return true;
     }
@@ -307,8 +330,10 @@ static void on_answer(void *user, const struct net_answer *a)
     } else if (a->status == 304 && j->conditional && valid_now(x, j->slot)) {
         store_renew(x->store, j->slot, wall(x));
         source_ok(x, s);
-        end_job(j, true);
-        return;
+        if (new_enough(j, s)) {
+            end_job(j, true);
+            return;
+        }
     } else if (a->status == 200) {
         struct record r = { .source = bytes_str(s->name), .fetched = wall(x), .max_age = a->max_age, .etag = a->etag,
                             .modified = a->modified, .bodies = { a->body, a->chain }, .count = a->chain.n > 0 ? 2 : 1 };
@@ -434,7 +459,7 @@ static void next_source(struct job *j)
         j->retry_after = j->retry_after == 0 ? seconds_until(now + wait, now) : j->retry_after;
     }
     if (wake == UINT64_MAX)
-        end_job(j, false);
+        end_job(j, j->found);
     else
         j->wake_us = wake;
 }
@@ -446,7 +471,7 @@ static struct job *job_new(struct engine *x, struct slot *t)
 
     if (j == NULL)
         return NULL;
-    *j = (struct job){ .engine = x, .slot = t, .next = x->jobs };
+    *j = (struct job){ .engine = x, .slot = t, .newer = INT64_MIN, .next = x->jobs };
     x->jobs = j;
     x->job_count++;
     t->job = j;
@@ -455,14 +480,16 @@ static struct job *job_new(struct engine *x, struct slot *t)
 
 /* -- questions -- */
 
-static bool wait_for(struct job *j, uint64_t deadline_us, engine_done *done, void *user)
+static bool wait_for(struct job *j, int64_t newer, uint64_t deadline_us, engine_done *done, void *user)
 {
     struct waiter *w = calloc(1, sizeof(*w));
 
     if (w == NULL)
         return false;
-    *w = (struct waiter){ .done = done, .user = user, .deadline_us = deadline_us, .next = j->waiters };
+    *w = (struct waiter){ .done = done, .user = user, .deadline_us = deadline_us, .newer = newer, .next = j->waiters };
     j->waiters = w;
+    if (newer > j->newer)
+        j->newer = newer;
     return true;
 }
 
@@ -475,7 +502,26 @@ static void refresh(struct engine *x, struct slot *t)
         next_source(j);
 }
 
-bool engine_ask(struct engine *x, struct bytes key, enum engine_mode mode, uint64_t deadline_us, engine_done *done, void *user, struct err *e)
+/* Answered from what is there: valid, and as new as it is wanted, or as new as it can be had. */
+static bool answer_from_cache(struct engine *x, struct slot *t, int64_t newer, engine_done *done, void *user)
+{
+    uint64_t now = clock_monotonic_us();
+    char text[120];
+
+    if (!valid_now(x, t) || (t->content->v.from < newer && now >= t->recheck_us))
+        return false;
+    x->hits++;
+    if (t->content->v.from >= newer) {
+        answer(x, t, "", 0, done, user);
+        return true;
+    }
+    snprintf(text, sizeof(text), "the newest that the sources had is that of %s", stamp_text(t->content->v.from).s);
+    answer(x, t, text, seconds_until(t->recheck_us, now), done, user);
+    return true;
+}
+
+static bool ask(struct engine *x, struct bytes key, enum engine_mode mode, int64_t newer, uint64_t deadline_us, engine_done *done, void *user,
+                struct err *e)
 {
     uint64_t now = clock_monotonic_us();
     struct need_key k;
@@ -487,9 +533,11 @@ bool engine_ask(struct engine *x, struct bytes key, enum engine_mode mode, uint6
     t = store_slot(x->store, &k);
     if (t == NULL)
         return err_memory(e, "collateral");
-    if (mode == ENGINE_CACHED || (mode == ENGINE_FETCH && valid_now(x, t))) {
+    if (mode == ENGINE_CACHED) {
         x->hits += t->content != NULL;
         answer(x, t, t->content == NULL ? "is not in the cache" : "", 0, done, user);
+    }
+    if (mode == ENGINE_CACHED || (mode == ENGINE_FETCH && answer_from_cache(x, t, newer, done, user))) {
         if (x->options.forever)
             refresh(x, t);
         return true;
@@ -507,11 +555,21 @@ bool engine_ask(struct engine *x, struct bytes key, enum engine_mode mode, uint6
             return true;
         }
     }
-    if (!wait_for(t->job, deadline_us, done, user))
+    if (!wait_for(t->job, newer, deadline_us, done, user))
         return err_memory(e, "collateral");
     if (fresh_job)
         next_source(t->job);
     return true;
+}
+
+bool engine_ask(struct engine *x, struct bytes key, enum engine_mode mode, uint64_t deadline_us, engine_done *done, void *user, struct err *e)
+{
+    return ask(x, key, mode, INT64_MIN, deadline_us, done, user, e);
+}
+
+bool engine_ask_newer(struct engine *x, struct bytes key, int64_t issued, uint64_t deadline_us, engine_done *done, void *user, struct err *e)
+{
+    return ask(x, key, ENGINE_FETCH, issued, deadline_us, done, user, e);
 }
 
 void engine_reload(struct engine *x)

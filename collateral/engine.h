@@ -43,6 +43,10 @@ enum engine_mode {
 };
 /* ERR_BAD_REQUEST: no key. The answer comes by deadline_us of the monotonic clock. */
 bool engine_ask(struct engine *x, struct bytes key, enum engine_mode mode, uint64_t deadline_us, engine_done *done, void *user, struct err *e) CHECKED;
+/* ENGINE_FETCH of an item that was issued at `issued` or later. Where no source has one, what there is, with errors that say
+ * so; whoever asks again meanwhile causes no request. */
+bool engine_ask_newer(struct engine *x, struct bytes key, int64_t issued, uint64_t deadline_us, engine_done *done, void *user,
+                      struct err *e) CHECKED;
 /* Reads the cache folder and the file sources anew. */
 void engine_reload(struct engine *x);
 /* Puts a record into the cache: vetted like a source's answer, never over a newer one. */

@@ -57,11 +57,8 @@ struct server *server_new(struct engine *x, struct issuers *issuers, int listene
 
 static void put_content(struct out *o, const struct engine_answer *a)
 {
-    uint8_t to[8];
-
-    for (size_t i = 0; i < sizeof(to); i++)
-        to[i] = (uint8_t)((uint64_t)a->to >> (8 * i));
-    wire_put(o, TAG_EXPIRES, BYTES(to));
+    wire_put_i64(o, TAG_EXPIRES, a->to);
+    wire_put_i64(o, TAG_ISSUED, a->from);
     wire_put_u32(o, TAG_EVAL_NUMBER, (uint32_t)a->eval_number);
     for (size_t i = 0; i < a->record->count; i++)
         wire_put(o, TAG_COLLATERAL, a->record->bodies[i]);
@@ -75,7 +72,8 @@ static void put_failure(struct out *o, const char *key, const struct engine_answ
 
     arena_init(&scratch, 1 << 16);
     if (need_key_parse(bytes_str(key), &k, &e))
-        (void)err_set(&e, ERR_COLLATERAL_MISSING, "collateral", "no %s: %s", need_key_text(&k, &scratch), a->errors);
+        (void)err_set(&e, ERR_COLLATERAL_MISSING, "collateral", "no %s%s: %s", a->record != NULL ? "newer " : "",
+                      need_key_text(&k, &scratch), a->errors);
     arena_done(&scratch);
     wire_put_error(o, &e);
     wire_put_u32(o, TAG_RETRY, a->retry_after);
@@ -119,12 +117,13 @@ static void on_done(void *user, const struct engine_answer *a)
 
 /* -- questions -- */
 
-static void ask_part(struct question *q, struct part *p, enum engine_mode mode, uint64_t deadline)
+static void ask_part(struct question *q, struct part *p, enum engine_mode mode, int64_t newer, uint64_t deadline)
 {
     struct err e = { .code = ERR_NONE };
     struct engine_answer none = { .errors = "" };
 
-    if (engine_ask(q->server->engine, bytes_str(p->key), mode, deadline, on_done, p, &e))
+    if (mode == ENGINE_FETCH ? engine_ask_newer(q->server->engine, bytes_str(p->key), newer, deadline, on_done, p, &e)
+                             : engine_ask(q->server->engine, bytes_str(p->key), mode, deadline, on_done, p, &e))
         return;
     none.errors = e.why;
     on_done(p, &none);
@@ -157,7 +156,7 @@ static bool fetch(struct server *s, size_t which, uint64_t id, const struct wire
     s->waiting++;
     s->clients[which].waiting++;
     for (size_t i = 0; i < q->count; i++)
-        ask_part(q, &q->parts[i], mode, deadline);
+        ask_part(q, &q->parts[i], mode, wire_i64(f, TAG_NEWER, INT64_MIN), deadline);
     q->started = true;
     if (q->open == 0)
         send_answer(q);

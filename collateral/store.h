@@ -23,6 +23,7 @@ struct slot {
     struct job *job;         /* NULL: nothing is under way */
     unsigned failures;       /* in a row */
     uint64_t retry_us;       /* not before: monotonic clock */
+    uint64_t recheck_us;     /* until then the sources are known to have nothing newer: monotonic clock */
     char errors[768];        /* of the last attempt */
     int64_t warned_at;
     struct slot *next;       /* in its chain */

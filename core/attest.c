@@ -33,6 +33,7 @@ static bool read_request(struct attestation *x, struct err *e)
     x->settings.accept_tcb = wire_u32(x->f, TAG_ACCEPT, x->settings.accept_tcb);
     x->settings.tcb_eval_number = wire_u32(x->f, TAG_EVAL_NUMBER, 0);
     x->settings.expired_grace = wire_u32(x->f, TAG_GRACE, 0);
+    x->settings.collateral_max_age = wire_u32(x->f, TAG_MAX_AGE, 0);
     settings_apply(&x->settings, wire_u32(x->f, TAG_SETTINGS, 0));
     x->explain_full = (flags & WIRE_EXPLAIN_FULL) != 0;
     x->alg = SIG_RS256;
@@ -123,12 +124,21 @@ static bool add_collateral(struct attestation *x, struct bytes body, struct err 
     return collateral_join(&x->collateral, &k->items) || err_memory(e, "collateral");
 }
 
+/* Items that stand aside are marked in the request's own list: another one may bring the same as its own. */
 static bool read_collateral(struct attestation *x, struct err *e)
 {
     x->collateral = collateral_open(x->a);
-    for (size_t i = 0; i < x->f->count; i++)
-        if (x->f->list[i].tag == TAG_COLLATERAL && !add_collateral(x, x->f->list[i].value, e))
+    for (size_t i = 0; i < x->f->count; i++) {
+        size_t from = x->collateral.count;
+        uint16_t tag = x->f->list[i].tag;
+
+        if (tag != TAG_COLLATERAL && tag != TAG_COLLATERAL_ASIDE)
+            continue;
+        if (!add_collateral(x, x->f->list[i].value, e))
             return false;
+        for (size_t k = from; tag == TAG_COLLATERAL_ASIDE && k < x->collateral.count; k++)
+            x->collateral.list[k].aside = true;
+    }
     return true;
 }
 
@@ -262,6 +272,16 @@ static bool find_policy(struct attestation *x, struct err *e)
     return true;
 }
 
+/* What the tenant asks of collateral; the stricter of service and tenant counts. */
+static void read_collateral_rules(struct attestation *x)
+{
+    const struct claim *age = policy_property(x->policy, "x-avouch-collateral-max-age"), *sets = policy_property(x->policy, "x-avouch-tcb-sets");
+
+    if (age != NULL)
+        x->settings.collateral_max_age = max_age_stricter(x->settings.collateral_max_age, age->integer);
+    x->sets_asked = sets != NULL && bytes_is(sets->text, "both");
+}
+
 static bool read_policy(struct attestation *x, struct err *e)
 {
     const struct claim *c;
@@ -271,6 +291,7 @@ static bool read_policy(struct attestation *x, struct err *e)
     if (!compile(x, e))
         return false;
     x->policy_hash = policy_hash(x->policy_text, x->a);
+    read_collateral_rules(x);
     c = policy_property(x->policy, "x-ms-sgx-tcbidentifier");
     if (c != NULL && !bytes_is(c->text, "azuredefault")) {
         x->settings.tcb_identifier = c->text;
@@ -283,6 +304,14 @@ static bool read_policy(struct attestation *x, struct err *e)
     if (c != NULL)
         x->settings.require_valid_aik_cert = c->boolean;
     return true;
+}
+
+/* Whether both sets were looked for, if the policy wants them: the front learns of it here, and asks once more. What it
+ * does not find then is told in claims. */
+static bool sets_were_looked_for(const struct attestation *x, struct err *e)
+{
+    return !x->sets_asked || !x->kind->tcb_sets || x->settings.tcb_sets
+        || err_set(e, ERR_COLLATERAL_MISSING, "TCB evaluation sets", "the policy asks for both, and they were not looked for yet");
 }
 
 /* Incoming claims of every type, under their own and their older names (claims.md 1.4). */
@@ -378,7 +407,8 @@ static bool run(struct attestation *x, struct bytes *ret_token, struct err *e)
         *ret_token = x->answer;
         return true;
     }
-    return read_policy(x, e) && read_collateral(x, e) && gather_claims(x, e) && evaluate(x, e) && write_token(x, ret_token, e);
+    return read_policy(x, e) && sets_were_looked_for(x, e) && read_collateral(x, e) && gather_claims(x, e) && evaluate(x, e)
+        && write_token(x, ret_token, e);
 }
 
 bool core_attest(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e)
@@ -398,6 +428,10 @@ bool core_attest(struct core *c, const struct wire_fields *f, int64_t now, struc
     /* the policy picks the set, and only the core reads policies: the front learns here what to get */
     if (!ok && e->code == ERR_COLLATERAL_MISSING && x.settings.tcb_eval_number != wire_u32(f, TAG_EVAL_NUMBER, 0))
         wire_put_u32(answer, TAG_EVAL_NUMBER, (uint32_t)x.settings.tcb_eval_number);
+    if (x.settings.collateral_max_age != 0)
+        wire_put_u32(answer, TAG_MAX_AGE, (uint32_t)x.settings.collateral_max_age);
+    if (x.sets_asked)
+        wire_put_u32(answer, TAG_SETTINGS, SETTING_TCB_SETS);
     policy_free(x.compiled_draft);
     return ok;
 }

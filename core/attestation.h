@@ -24,6 +24,7 @@ struct attestation {
     const struct policy *policy;
     struct policy *compiled_draft; /* freed when the answer is written */
     struct bytes policy_hash;
+    bool sets_asked;           /* the policy wants both TCB evaluation sets */
     const char *status;
     void *evidence;            /* as the kind parsed and verified it */
     struct claims found;

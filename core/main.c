@@ -35,26 +35,10 @@ static void on_stop(int sig)
 
 static bool load_trust(const char *folder, struct arena *a, struct trust *ret, struct err *e)
 {
-    const char *const *names;
-    struct cert *list;
-    size_t n = 0, count;
+    const struct named_bytes *files;
+    size_t count;
 
-    if (!folder_list(folder, a, &names, &count, e))
-        return false;
-    list = arena_many(a, 256, struct cert);
-    for (size_t i = 0; list != NULL && i < count; i++) {
-        struct bytes file;
-        struct cert *certs;
-        size_t k;
-
-        if (!file_read(arena_printf(a, "%s/%s", folder, names[i]), 1 << 20, a, &file, e)
-            || !certs_read(file, 16, names[i], a, &certs, &k, e))
-            return false;
-        for (size_t m = 0; m < k && n < 256; m++)
-            list[n++] = certs[m];
-    }
-    *ret = (struct trust){ .anchors = list, .count = n };
-    return list != NULL || err_memory(e, "trust anchors");
+    return folder_read(folder, TRUST_MAX_FILE, a, &files, &count, e) && trust_add(ret, files, count, a, e);
 }
 
 /* Sealing key and sealed set, made at the first start. The file back end: whoever reads the folder has the keys. */

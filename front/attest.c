@@ -1,9 +1,12 @@
 /* attest.c: POST /attest/{type}: body to parcel, answer to reply. */
 #include "front/front.h"
 
+#include "base/memo.h"
 #include "codec/hex.h"
-#include "evidence/tpm/tpm.h"
 #include "crypto/hash.h"
+#include "evidence/tpm/tpm.h"
+
+#include <stdlib.h>
 
 /* -- the call -- */
 
@@ -19,9 +22,73 @@ static void note_digest(struct request *rq, struct bytes evidence)
 struct attest_call {
     const struct evidence_kind *kind;
     struct api_attest body;
+    struct settings settings; /* the service's, and what the core told of the policy's */
     struct needs needs;
-    bool again; /* the core has named the set that the policy picks */
 };
+
+/* -- what policies ask of collateral -- */
+
+/* Only the core reads policies: it tells, and the front remembers by the provider's head, which is another one with each
+ * change of a policy. A provider that asks for nothing has no entry. */
+struct wishes {
+    int64_t max_age;
+    bool sets;
+};
+
+enum { MAX_WISHES = 4096 };
+static const char wishes_tag;
+
+bool attest_open(struct front *f, struct err *e)
+{
+    f->wishes = memo_new(MAX_WISHES);
+    return f->wishes != NULL || err_memory(e, "wishes of policies");
+}
+
+static struct digest wishes_key(const struct request *rq, const struct attest_call *call)
+{
+    const struct bytes parts[] = { rq->tenant.row.mac, rq->tenant.row.head, bytes_str(call->kind->name) };
+
+    return hash_parts(HASH_SHA256, parts, COUNT(parts));
+}
+
+static void wish(struct settings *s, int64_t max_age, bool sets)
+{
+    s->collateral_max_age = max_age_stricter(s->collateral_max_age, max_age);
+    s->tcb_sets = s->tcb_sets || sets;
+}
+
+static void recall_wishes(const struct request *rq, struct attest_call *call)
+{
+    struct digest key;
+    const struct wishes *known;
+
+    call->settings = rq->front->settings;
+    if (rq->tenant.shared || call->body.has_draft)
+        return;
+    key = wishes_key(rq, call);
+    known = memo_find(rq->front->wishes, &wishes_tag, key.p);
+    if (known != NULL)
+        wish(&call->settings, known->max_age, known->sets);
+}
+
+/* What an answer tells: true where the request has not been told so before. */
+static bool learn_wishes(const struct request *rq, const struct wire_fields *f)
+{
+    struct attest_call *call = rq->call;
+    struct settings was = call->settings;
+    struct wishes *w;
+    struct digest key;
+
+    wish(&call->settings, wire_u32(f, TAG_MAX_AGE, 0), (wire_u32(f, TAG_SETTINGS, 0) & SETTING_TCB_SETS) != 0);
+    if (was.collateral_max_age == call->settings.collateral_max_age && was.tcb_sets == call->settings.tcb_sets)
+        return false;
+    if (!rq->tenant.shared && !call->body.has_draft && (w = malloc(sizeof(*w))) != NULL) {
+        *w = (struct wishes){ .max_age = call->settings.collateral_max_age, .sets = call->settings.tcb_sets };
+        key = wishes_key(rq, call);
+        (void)!memo_put(rq->front->wishes, &wishes_tag, key.p, w, free);
+    }
+    return true;
+}
 
 /* What the core misses, or finds to be over, is half of the story: the other half is why it could not be had. */
 static bool replied_sources(struct request *rq, const struct wire_fields *f)
@@ -30,7 +97,8 @@ static bool replied_sources(struct request *rq, const struct wire_fields *f)
     struct err e, whole = { .code = ERR_NONE };
     const char *why = collateral_errors(rq, &call->needs);
 
-    if (!wire_error(f, &e) || (e.code != ERR_COLLATERAL_EXPIRED && e.code != ERR_CRL_EXPIRED && e.code != ERR_COLLATERAL_MISSING) || why[0] == 0)
+    if (!wire_error(f, &e) || why[0] == 0
+        || (e.code != ERR_COLLATERAL_EXPIRED && e.code != ERR_CRL_EXPIRED && e.code != ERR_COLLATERAL_MISSING && e.code != ERR_COLLATERAL_TOO_OLD))
         return false;
     (void)err_set(&whole, e.code, e.what, "%s; %s: %s", e.why, e.code == ERR_COLLATERAL_MISSING ? "sources" : "no newer one could be had", why);
     rq->retry_after = 30;
@@ -40,25 +108,41 @@ static bool replied_sources(struct request *rq, const struct wire_fields *f)
 
 static bool find_needs(struct request *rq, const struct evidence_kind *kind, const struct api_attest *body, const struct settings *s,
                        void **ret_ev, struct needs *ret, struct err *e);
+static bool is_invented(const struct front *f, const struct attest_call *call, const void *ev);
 static void send_parcel(struct request *rq);
 
-/* The provider's policy picks a TCB evaluation set by its number (x-ms-sgx-tcbidentifier), which the core has told: its
- * items are got, and the parcel goes out once more. */
-static bool asked_for_set(struct request *rq, const struct wire_fields *f)
+/* On to the core, at once where nothing is to be got: it says what is wrong with invented evidence. */
+static void get_collateral(struct request *rq, const void *ev)
 {
     struct attest_call *call = rq->call;
-    struct settings s = rq->front->settings;
+
+    if (is_invented(rq->front, call, ev))
+        send_parcel(rq);
+    else
+        collateral_await_for(rq, &call->needs, &call->settings, send_parcel);
+}
+
+/* The policy picks a TCB evaluation set by its number (x-ms-sgx-tcbidentifier), wants newer items or more sets, which the
+ * core has told: the items are got, and the parcel goes out once more. Each time something is asked for that was not before,
+ * and there are three such things. */
+static bool asked_for_more(struct request *rq, const struct wire_fields *f)
+{
+    struct attest_call *call = rq->call;
+    int64_t number = wire_u32(f, TAG_EVAL_NUMBER, 0);
+    bool more = learn_wishes(rq, f);
     struct err e;
     void *ev;
 
-    s.tcb_eval_number = wire_u32(f, TAG_EVAL_NUMBER, 0);
-    if (call->again || s.tcb_eval_number == 0 || !wire_error(f, &e))
+    if (!wire_error(f, &e) || (e.code != ERR_COLLATERAL_MISSING && e.code != ERR_COLLATERAL_TOO_OLD))
         return false;
+    if (number != 0 && number != call->settings.tcb_eval_number) {
+        call->settings.tcb_eval_number = number;
+        more = true;
+    }
     e = (struct err){ .code = ERR_NONE };
-    call->again = true;
-    if (!find_needs(rq, call->kind, &call->body, &s, &ev, &call->needs, &e))
+    if (!more || !find_needs(rq, call->kind, &call->body, &call->settings, &ev, &call->needs, &e))
         return false;
-    collateral_await(rq, &call->needs, COLLATERAL_VERIFY, send_parcel);
+    get_collateral(rq, ev);
     return true;
 }
 
@@ -67,7 +151,7 @@ static void on_answer(struct request *rq, const struct wire_fields *f)
     struct bytes token;
     struct err e = { .code = ERR_NONE };
 
-    if (asked_for_set(rq, f))
+    if (asked_for_more(rq, f))
         return;
     if (wire_find(f, TAG_POLICY_HASH, &rq->policy_hash))
         rq->policy_hash = arena_copy(&rq->a, rq->policy_hash);
@@ -161,15 +245,18 @@ static void send_parcel(struct request *rq)
     wire_put_u32(&frame, TAG_EVAL_NUMBER, (uint32_t)f->settings.tcb_eval_number);
     wire_put_u32(&frame, TAG_GRACE, (uint32_t)f->settings.expired_grace);
     wire_put_u32(&frame, TAG_FLAGS, f->wire_flags);
-    wire_put_u32(&frame, TAG_SETTINGS, f->setting_bits);
+    wire_put_u32(&frame, TAG_SETTINGS, f->setting_bits | (call->settings.tcb_sets ? SETTING_TCB_SETS : 0u));
+    wire_put_u32(&frame, TAG_MAX_AGE, (uint32_t)f->settings.collateral_max_age);
     front_attach_collateral(f, &call->needs, &frame);
     core_ask(rq, &frame, id, on_answer);
 }
 
-/* Evidence that no trusted root vouches for makes nobody ask a vendor: invented platforms would use up what real ones need. */
-static bool is_invented(const struct front *f, const struct evidence_kind *kind, const void *ev, const struct needs *n)
+/* Evidence that no trusted root vouches for makes nobody ask a vendor: invented platforms would use up what real ones need.
+ * What is needed of other sets is known later: then it is looked at in any case. */
+static bool is_invented(const struct front *f, const struct attest_call *call, const void *ev)
 {
-    return kind->genuine != NULL && ev != NULL && collateral_lacks(f, n) && !kind->genuine(ev, &f->trust, NULL);
+    return call->kind->genuine != NULL && ev != NULL && (call->settings.tcb_sets || collateral_lacks(f, &call->needs, &call->settings))
+        && !call->kind->genuine(ev, &f->trust, NULL);
 }
 
 void handle_attest(struct request *rq)
@@ -193,13 +280,15 @@ void handle_attest(struct request *rq)
     rq->operation = arena_printf(&rq->a, "Attest%s", kind->name);
     call->kind = kind;
     rq->call = call;
-    if (!api_attest_parse(rq->body, kind->member, &limits, &rq->a, &call->body, &e) || !find_needs(rq, kind, &call->body, &rq->front->settings, &ev, &call->needs, &e)) {
+    if (!api_attest_parse(rq->body, kind->member, &limits, &rq->a, &call->body, &e)) {
+        reply_error(rq, &e);
+        return;
+    }
+    recall_wishes(rq, call);
+    if (!find_needs(rq, kind, &call->body, &call->settings, &ev, &call->needs, &e)) {
         reply_error(rq, &e);
         return;
     }
     note_digest(rq, call->body.evidence);
-    if (is_invented(rq->front, kind, ev, &call->needs))
-        send_parcel(rq); /* the core says what is wrong with it */
-    else
-        collateral_await(rq, &call->needs, COLLATERAL_VERIFY, send_parcel);
+    get_collateral(rq, ev);
 }

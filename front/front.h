@@ -86,6 +86,7 @@ struct request {
     bool awaits_keys;  /* ... and does so now; issuer.c routes the request again */
     /* while the core works on it */
     uint64_t core_id, asked_us;
+    uint64_t collateral_us; /* until when it waits for collateral; 0: it did not yet */
     uint32_t route;         /* not 0: requests with the same number go to the same worker, while it lives */
     struct bytes core_frame; /* kept until the answer is there, for another worker */
     bool core_handed_over;
@@ -162,6 +163,10 @@ void handle_arm_connection_delete(struct request *rq);
 void handle_arm_connections(struct request *rq);
 void handle_arm_links(struct request *rq);
 
+/* -- attest.c -- */
+
+bool attest_open(struct front *f, struct err *e) CHECKED;
+
 /* -- tenant.c -- */
 
 /* Finds the provider that the Host header names; replies 404 (alike for all that are not there) or 503. */
@@ -227,6 +232,7 @@ struct front {
     struct memo *tokens;          /* validated bearer tokens */
     const char *provider_prefix, *provider_suffix; /* what stands around the name in a provider's host */
     struct memo *buckets;
+    struct memo *wishes;          /* what policies ask of collateral, as the core told */
     int64_t rate, tenant_rate;
     struct audit *audit;
     struct metrics *metrics;
@@ -238,18 +244,21 @@ struct front {
     bool stopping;
 };
 
-/* -- collateral.c -- */
+/* -- collateral*.c -- */
 
-/* Calls `then` when what the evidence needs is there; replies 503 where it cannot be had in time. `needs` lives
- * as long as the request, and may grow. For the mirror `then` is called in any case, and the folder does not count. */
+/* Calls `then` when what is needed is there. `needs` lives as long as the request, and may grow. For the mirror `then` is
+ * called in any case, and the folder does not count. */
 enum collateral_use {
     COLLATERAL_VERIFY,
     COLLATERAL_MIRROR,        /* only what is in the cache */
     COLLATERAL_MIRROR_FETCH,
 };
 void collateral_await(struct request *rq, struct needs *needs, enum collateral_use use, void (*then)(struct request *rq));
-/* Whether something is not there and would have to be fetched. */
-bool collateral_lacks(const struct front *f, const struct needs *n);
+/* For a verification under these settings, which live as long as the request: 503 where something cannot be had in time. What
+ * is there but older than they allow is waited for as well, until the deadline, and then goes to the core as it is. */
+void collateral_await_for(struct request *rq, struct needs *needs, const struct settings *s, void (*then)(struct request *rq));
+/* Whether something is not there, or too old, and would have to be fetched. */
+bool collateral_lacks(const struct front *f, const struct needs *n, const struct settings *s);
 /* Why something could not be had, or had anew; "" where nothing failed. */
 const char *collateral_errors(struct request *rq, const struct needs *n);
 /* What the collateral process says about its sources and items (JSON; empty: nothing yet), as of the call before

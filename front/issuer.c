@@ -3,20 +3,15 @@
  * A request whose key is not there is suspended and routed again when the answer comes, once, and not beyond its
  * deadline. One question an issuer is under way, however many requests wait: a flood of unknown keys is one
  * question here and one look at the issuer a minute there. */
-#include "front/front.h"
+#include "front/link.h"
 
-#include "codec/stamp.h"
 #include "crypto/hash.h"
 #include "jose/oidc.h"
-#include "os/channel.h"
 #include "os/io.h"
 
 #include <stdio.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-enum { SECOND_US = 1000000, RECHECK_US = 20 * SECOND_US };
+#define RECHECK_US (20 * LINK_SECOND_US)
 
 struct known_issuer {
     struct bytes url;
@@ -39,10 +34,8 @@ struct issuer_wait {
 };
 
 struct issuer_link {
-    struct channel c;
-    char path[108];
-    uint64_t retry_us, last_id;
-    int64_t wait_s;
+    struct link link;
+    uint64_t last_id;
     struct known_issuer list[OIDC_MAX_ISSUERS];
     size_t count;
     struct issuer_wait *waits;
@@ -59,13 +52,10 @@ bool issuer_open(struct front *f, struct err *e)
     l = arena_new(&f->own, struct issuer_link);
     if (l == NULL)
         return err_memory(e, "issuer link");
-    if (snprintf(l->path, sizeof(l->path), "%s/run/collateral.sock", f->config.value[CONFIG_service_state]) >= (int)sizeof(l->path))
-        return err_set(e, ERR_USAGE, "issuer link", "path of the state folder is too long for a socket");
-    if (!config_number(&f->config, CONFIG_collateral_wait, 0, 60, &l->wait_s, e) || !oidc_issuers_read(bytes_str(text), f->config.dev, urls, &l->count, e))
+    if (!link_open(&l->link, f, "issuer link", e) || !oidc_issuers_read(bytes_str(text), f->config.dev, urls, &l->count, e))
         return false;
     for (size_t i = 0; i < l->count; i++)
         l->list[i].url = urls[i];
-    l->c.fd = -1;
     f->issuers = l;
     return true;
 }
@@ -79,34 +69,11 @@ const char *issuer_first(struct request *rq)
 
 /* -- the link -- */
 
-static void lost(struct issuer_link *l)
+/* Asked again when the process is back and somebody still waits. */
+static void forget_questions(struct issuer_link *l)
 {
-    channel_close(&l->c);
-    l->retry_us = clock_monotonic_us() + SECOND_US / 5;
     for (size_t i = 0; i < l->count; i++)
-        l->list[i].id = 0; /* asked again when the process is back and somebody still waits */
-}
-
-static bool connected(struct issuer_link *l)
-{
-    struct sockaddr_un to = { .sun_family = AF_UNIX };
-    int fd;
-
-    if (l->c.fd >= 0)
-        return true;
-    if (clock_monotonic_us() < l->retry_us)
-        return false;
-    l->retry_us = clock_monotonic_us() + SECOND_US / 5;
-    memcpy(to.sun_path, l->path, sizeof(l->path));
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return false;
-    if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) != 0) {
-        close(fd);
-        return false;
-    }
-    l->c = channel_open(fd);
-    return true;
+        l->list[i].id = 0;
 }
 
 /* `kid` empty: the set as it is. A question about a missing key follows one that is not; the latest answer counts. */
@@ -115,7 +82,7 @@ static void ask(struct issuer_link *l, struct known_issuer *i, struct bytes kid)
     struct arena a;
     struct out frame;
 
-    if ((i->id != 0 && (kid.n == 0 || i->anew)) || !connected(l))
+    if ((i->id != 0 && (kid.n == 0 || i->anew)) || !link_connected(&l->link))
         return;
     arena_init(&a, 1 << 17);
     i->id = ++l->last_id;
@@ -123,23 +90,17 @@ static void ask(struct issuer_link *l, struct known_issuer *i, struct bytes kid)
     i->asked_us = clock_monotonic_us();
     frame = wire_begin(&a, MSG_ISSUER_KEYS, i->id);
     wire_put(&frame, TAG_ISSUER, i->url);
-    wire_put_u32(&frame, TAG_WAIT, (uint32_t)l->wait_s * 1000);
+    wire_put_u32(&frame, TAG_WAIT, (uint32_t)l->link.wait_s * 1000);
     if (kid.n > 0)
         wire_put(&frame, TAG_KID, kid);
-    if (!channel_send(&l->c, wire_end(&frame)))
-        lost(l);
+    if (!channel_send(&l->link.c, wire_end(&frame))) {
+        link_lost(&l->link);
+        forget_questions(l);
+    }
     arena_done(&a);
 }
 
 /* -- answers -- */
-
-static int64_t i64_of(struct bytes b)
-{
-    struct cur c = cur_open(b);
-    uint64_t v = cur_u64le(&c, "time");
-
-    return cur_ok(&c) ? (int64_t)v : 0;
-}
 
 /* Another set replaces ours, and what was validated with the old one is validated anew: its key may be gone. */
 static void take_keys(struct front *f, struct known_issuer *i, struct bytes text)
@@ -218,10 +179,10 @@ static void on_frame(struct front *f, const struct wire_header *h, struct bytes 
         if (wire_error(&fields, &e))
             snprintf(i->error, sizeof(i->error), "%.511s", e.why);
         if (wire_find(&fields, TAG_BODY, &body) && wire_find(&fields, TAG_EXPIRES, &to)) {
-            i->to = i64_of(to);
+            i->to = wire_i64(&fields, TAG_EXPIRES, 0);
             take_keys(f, i, body);
         }
-        i->retry_us = clock_monotonic_us() + (uint64_t)wire_u32(&fields, TAG_RETRY, 0) * SECOND_US;
+        i->retry_us = clock_monotonic_us() + (uint64_t)wire_u32(&fields, TAG_RETRY, 0) * LINK_SECOND_US;
         wake(f, i, i->anew);
     }
     arena_done(&a);
@@ -234,7 +195,7 @@ static const struct jwk *undecided(struct request *rq, const struct known_issuer
     uint64_t now = clock_monotonic_us();
     const char *why = i->id != 0 || i->error[0] == 0 ? "the process that fetches them has not answered in time" : i->error;
 
-    rq->retry_after = i->retry_us > now ? (unsigned)((i->retry_us - now) / SECOND_US + 1) : 5;
+    rq->retry_after = i->retry_us > now ? (unsigned)((i->retry_us - now) / LINK_SECOND_US + 1) : 5;
     (void)err_set(e, ERR_UNAVAILABLE, "keys of the issuer", "those of '%.*s' cannot be had: %s", (int)(i->url.n > 200 ? 200 : i->url.n),
                   (const char *)i->url.p, why);
     return NULL;
@@ -247,7 +208,7 @@ static bool await(struct request *rq, struct known_issuer *i, struct bytes kid, 
 
     if (w == NULL)
         return err_memory(e, "bearer token");
-    *w = (struct issuer_wait){ .rq = rq, .issuer = i, .kid = kid, .deadline_us = clock_monotonic_us() + ((uint64_t)l->wait_s + 1) * SECOND_US,
+    *w = (struct issuer_wait){ .rq = rq, .issuer = i, .kid = kid, .deadline_us = clock_monotonic_us() + ((uint64_t)l->link.wait_s + 1) * LINK_SECOND_US,
                                .next = l->waits };
     l->waits = w;
     rq->keys_awaited = rq->awaits_keys = true;
@@ -299,27 +260,13 @@ const struct jwk *issuer_key(struct request *rq, struct bytes issuer, struct byt
 
 struct pollfd issuer_link_poll(const struct front *f)
 {
-    const struct issuer_link *l = f->issuers;
-
-    if (l == NULL)
-        return (struct pollfd){ .fd = -1 };
-    return (struct pollfd){ .fd = l->c.fd, .events = (short)(POLLIN | (channel_wants_write(&l->c) ? POLLOUT : 0)) };
+    return f->issuers == NULL ? (struct pollfd){ .fd = -1 } : link_poll(&f->issuers->link);
 }
 
 void issuer_link_serve(struct front *f, const struct pollfd *p)
 {
-    struct issuer_link *l = f->issuers;
-    struct wire_header h;
-    struct bytes payload;
-
-    if (l == NULL || p->revents == 0 || l->c.fd != p->fd || l->c.fd < 0)
-        return;
-    if (((p->revents & POLLOUT) != 0 && !channel_flush(&l->c)) || ((p->revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !channel_fill(&l->c))) {
-        lost(l);
-        return;
-    }
-    while (channel_next(&l->c, &h, &payload))
-        on_frame(f, &h, payload);
+    if (f->issuers != NULL && !link_serve(f, &f->issuers->link, p, on_frame))
+        forget_questions(f->issuers);
 }
 
 void issuer_link_expire(struct front *f, uint64_t now_us)
@@ -352,9 +299,5 @@ int issuer_link_timeout_ms(const struct front *f, uint64_t now_us)
 
     for (const struct issuer_wait *w = f->issuers == NULL ? NULL : f->issuers->waits; w != NULL; w = w->next)
         best = w->deadline_us < best ? w->deadline_us : best;
-    if (best == UINT64_MAX)
-        return -1;
-    if (f->issuers->c.fd < 0)
-        return 200;
-    return best <= now_us ? 0 : (int)((best - now_us) / 1000 + 1);
+    return f->issuers == NULL ? -1 : link_timeout_ms(&f->issuers->link, best, now_us);
 }

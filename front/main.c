@@ -71,7 +71,7 @@ static bool read_evidence_settings(const struct config *c, uint32_t *ret, struct
         { CONFIG_verify_snp_refuse_debug, SETTING_SNP_REFUSE_DEBUG }, { CONFIG_verify_snp_refuse_provisional, SETTING_SNP_REFUSE_PROVISIONAL },
         { CONFIG_verify_snp_require_receipt, SETTING_SNP_REQUIRE_RECEIPT }, { CONFIG_verify_tpm_sha1, SETTING_TPM_SHA1 },
     };
-    const char *crl = c->value[CONFIG_verify_snp_crl];
+    const char *crl = c->value[CONFIG_verify_snp_crl], *sets = c->value[CONFIG_verify_tcb_sets];
 
     *ret = 0;
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -81,6 +81,10 @@ static bool read_evidence_settings(const struct config *c, uint32_t *ret, struct
             return false;
         *ret |= yes ? rows[i].bit : 0u;
     }
+    if (strcmp(sets, "both") == 0)
+        *ret |= SETTING_TCB_SETS;
+    else if (strcmp(sets, "one") != 0)
+        return err_set(e, ERR_USAGE, "configuration", "'verify.tcb_sets' is '%s'; it may be one or both", sets);
     if (strcmp(crl, "off") == 0)
         *ret |= SETTING_SNP_CRL_OFF;
     else if (strcmp(crl, "required") == 0)
@@ -88,6 +92,15 @@ static bool read_evidence_settings(const struct config *c, uint32_t *ret, struct
     else if (strcmp(crl, "if-present") != 0)
         return err_set(e, ERR_USAGE, "configuration", "'verify.snp_crl' is '%s'; it may be if-present, required or off", crl);
     return true;
+}
+
+/* What the service demands of every tenant's collateral; 0: nothing. */
+static bool read_max_age(const struct config *c, int64_t *ret, struct err *e)
+{
+    return config_number(c, CONFIG_verify_collateral_max_age, 0, COLLATERAL_MAX_AGE_MOST, ret, e)
+        && (*ret == 0 || *ret >= COLLATERAL_MAX_AGE_LEAST
+            || err_set(e, ERR_USAGE, "configuration", "'verify.collateral_max_age' is %lld; 0 (none) or at least %lld s is accepted",
+                       (long long)*ret, (long long)COLLATERAL_MAX_AGE_LEAST));
 }
 
 static bool read_settings(struct front *f, struct err *e)
@@ -98,7 +111,7 @@ static bool read_settings(struct front *f, struct err *e)
     if (!read_clock(f, e) || !read_accept(c->value[CONFIG_verify_accept], &f->settings.accept_tcb, e)
         || !config_number(c, CONFIG_verify_expired_grace, 0, 30 * 86400, &f->settings.expired_grace, e)
         || !config_number(c, CONFIG_verify_evaluation_number, 0, UINT32_MAX, &f->settings.tcb_eval_number, e)
-        || !read_evidence_settings(c, &f->setting_bits, e)
+        || !read_max_age(c, &f->settings.collateral_max_age, e) || !read_evidence_settings(c, &f->setting_bits, e)
         || !config_number(c, CONFIG_token_lifetime, 60, 28800, &f->lifetime, e)
         || !config_number(c, CONFIG_limits_body, 1024, 12 << 20, &f->body_limit, e)
         || !config_number(c, CONFIG_limits_header, 4096, 1 << 20, &f->header_limit, e)
@@ -233,7 +246,9 @@ int main(int argc, char **argv)
         || !file_read(arena_printf(&f.own, "/proc/self/fd/%d", atoi(argv[1])), 1 << 20, &f.own, &text, &e)
         || !config_parse(text, &f.own, &f.config, &e) || !read_settings(&f, &e) || !front_load_collateral(&f, &e) || !collateral_link_open(&f, &e)
         || !store_open(arena_printf(&f.own, "%s/store.db", f.config.value[CONFIG_service_state]), &f.store, &e) || !corelink_open(&f, &e)
-        || !issuer_open(&f, &e) || !auth_open(&f, &e) || !metrics_open(&f, atoi(argv[3]), atoi(argv[4]), (size_t)atoi(argv[5]), f.link_count, &e) || !http_open(&f, atoi(argv[2]), &f.http, &e) || !close_walls(&f, &e)) {
+        || !attest_open(&f, &e) || !issuer_open(&f, &e) || !auth_open(&f, &e)
+        || !metrics_open(&f, atoi(argv[3]), atoi(argv[4]), (size_t)atoi(argv[5]), f.link_count, &e) || !http_open(&f, atoi(argv[2]), &f.http, &e)
+        || !close_walls(&f, &e)) {
         log_error("front", &e);
         return 1;
     }

@@ -19,6 +19,23 @@ static void statements(struct bytes b, struct arena *a)
         (void)!enclave_identity_parse(doc.body, a, &id, &e);
 }
 
+/* Whatever time it is: the standard set is one of the list and never above the early one, and time only raises it. */
+static void sets(struct bytes b, struct arena *a)
+{
+    static const int64_t times[] = { 0, 1750000000, 1900000000, INT64_C(253402300799) };
+    int64_t last = 0;
+
+    for (size_t i = 0; i < COUNT(times); i++) {
+        int64_t standard, early;
+
+        if (!eval_numbers_peek(b, times[i], a, &standard, &early))
+            return;
+        if (standard < last || early < standard || standard < 0)
+            __builtin_trap();
+        last = standard;
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena a;
@@ -30,6 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!collateral_add(&c, bytes_of(data, size), "file", &e) && e.code == ERR_NONE)
         __builtin_trap();
     statements(bytes_of(data, size), &a);
+    sets(bytes_of(data, size), &a);
     arena_done(&a);
     return 0;
 }

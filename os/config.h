@@ -24,6 +24,8 @@
     X(verify,      expired_grace,          "0",                             "seconds that collateral may be past its end")    \
     X(verify,      mix_evaluation_numbers, "no",                            "TCB info and QE identity of different numbers")  \
     X(verify,      evaluation_number,      "0",                             "what azuredefault stands for; 0: the newest")    \
+    X(verify,      collateral_max_age,     "0",                             "seconds since Intel signed TCB info, QE identity and PCK CRL, at least 3600; 0: no limit; the root CA CRL and what AMD issues are exempt") \
+    X(verify,      tcb_sets,               "one",                           "both: claims of Intel's standard and early TCB sets beside the one that counts; or one") \
     X(verify,      snp_crl,                "if-present",                     "AMD revocation lists: if-present, required or off") \
     X(verify,      snp_version1,           "no",                             "SEV-SNP reports of version 1 are accepted")     \
     X(verify,      snp_masked_chip_id,     "no",                             "SEV-SNP reports with a masked CHIP_ID are accepted") \

@@ -159,6 +159,29 @@ bool folder_list(const char *path, struct arena *a, const char *const **ret, siz
     return true;
 }
 
+bool folder_read(const char *path, size_t max, struct arena *a, const struct named_bytes **ret, size_t *ret_count, struct err *e)
+{
+    const char *const *names;
+    struct named_bytes *list;
+    size_t n;
+
+    if (!folder_list(path, a, &names, &n, e))
+        return false;
+    list = arena_many(a, n, struct named_bytes);
+    for (size_t i = 0; list != NULL && i < n; i++) {
+        const char *file = arena_printf(a, "%s/%s", path, names[i]);
+
+        list[i].name = names[i];
+        if (file == NULL || !file_read(file, max, a, &list[i].body, e))
+            return file != NULL ? false : err_memory(e, path);
+    }
+    if (a->failed)
+        return err_memory(e, path);
+    *ret = list;
+    *ret_count = n;
+    return true;
+}
+
 int64_t clock_now(void)
 {
     struct timespec t;

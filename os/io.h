@@ -12,6 +12,8 @@ bool file_write(const char *path, struct bytes b, unsigned mode, struct err *e) 
 bool folder_make(const char *path, unsigned mode, struct err *e) CHECKED; /* with its parents */
 /* Names of regular files in a folder, sorted; hidden files are left out. */
 bool folder_list(const char *path, struct arena *a, const char *const **ret, size_t *ret_count, struct err *e) CHECKED;
+/* The files that folder_list() names, each of at most `max` bytes. */
+bool folder_read(const char *path, size_t max, struct arena *a, const struct named_bytes **ret, size_t *ret_count, struct err *e) CHECKED;
 
 int64_t clock_now(void);       /* seconds since 1970 UTC */
 uint64_t clock_monotonic_us(void);

@@ -16,6 +16,12 @@ struct bytes {
     size_t n;
 };
 
+/* A file, or whatever else has a name to tell it by. */
+struct named_bytes {
+    const char *name;
+    struct bytes body;
+};
+
 #define BYTES(array) ((struct bytes){ (const uint8_t *)(array), sizeof(array) })
 /* The characters of a string literal, without its NUL. */
 #define LIT(text) ((struct bytes){ (const uint8_t *)(text), sizeof(text) - 1 })

@@ -167,6 +167,7 @@
     X(CRL_EXPIRED,                 503, "ServiceUnavailable",     "retry; the revocation list is being refreshed")    \
     X(COLLATERAL_SIGNATURE,        503, "ServiceUnavailable",     "retry; the collateral on hand is not the vendor's") \
     X(COLLATERAL_EXPIRED,          503, "ServiceUnavailable",     "retry; platform collateral is being refreshed")    \
+    X(COLLATERAL_TOO_OLD,          503, "ServiceUnavailable",     "retry; a newer one is asked of the vendor, or let the provider allow an older one") \
     X(CRL_MISSING,                 503, "ServiceUnavailable",     "retry; the vendor's revocation list could not be had yet") \
     X(CRL_SIGNATURE,               503, "ServiceUnavailable",     "retry; the revocation list on hand is not the vendor's") \
     X(STORE,                       503, "ServiceUnavailable",     "retry; the store does not answer")                 \

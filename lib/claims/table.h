@@ -48,6 +48,17 @@
     X(sgx, "x-ms-sgx-smt-enabled",                Boolean, O, "hyper-threading, as the PCK certificate says") \
     X(sgx, "x-ms-sgx-dynamic-platform",           Boolean, O, "packages may be added, as the PCK certificate says") \
     X(sgx, "x-ms-sgx-cached-keys",                Boolean, O, "Intel keeps the platform's root keys, as the PCK certificate says") \
+    X(sgx, "x-avouch-collateral-max-age",          Integer, O, "seconds that TCB info, QE identity and PCK CRL may be old; only where a limit was set") \
+    X(sgx, "x-avouch-tcb-standard-status",         String,  O, "status under the set that is standard: its recovery event is a year past; NOT_AT_HAND; or the error by which it refuses the platform; only with both sets") \
+    X(sgx, "x-avouch-tcb-standard-eval-number",    Integer, O, "tcbEvaluationDataNumber of that set") \
+    X(sgx, "x-avouch-tcb-standard-date",           String,  O, "tcbDate of the level that matched in that set") \
+    X(sgx, "x-avouch-tcb-standard-advisory-ids",   JSON,    O, "advisories that apply under that set, an array") \
+    X(sgx, "x-avouch-tcb-standard-missing",        String,  O, "why nothing can be said under that set") \
+    X(sgx, "x-avouch-tcb-early-status",            String,  O, "status under the newest set that the vendor lists; NOT_AT_HAND; or the error by which it refuses the platform; only with both sets") \
+    X(sgx, "x-avouch-tcb-early-eval-number",       Integer, O, "tcbEvaluationDataNumber of that set") \
+    X(sgx, "x-avouch-tcb-early-date",              String,  O, "tcbDate of the level that matched in that set") \
+    X(sgx, "x-avouch-tcb-early-advisory-ids",      JSON,    O, "advisories that apply under that set, an array") \
+    X(sgx, "x-avouch-tcb-early-missing",           String,  O, "why nothing can be said under that set") \
     X(sgx, "is-debuggable",                       Boolean, P, "older name of x-ms-sgx-is-debuggable, also as $is-debuggable") \
     X(sgx, "product-id",                          Integer, P, "older name of x-ms-sgx-product-id, also as $product-id") \
     X(sgx, "svn",                                 Integer, P, "older name of x-ms-sgx-svn, also as $svn") \
@@ -128,6 +139,17 @@
     X(tdx, "avouch-tdx-fmspc",                    String,  O, "FMSPC of the PCK certificate") \
     X(tdx, "avouch-tdx-mrservicetd",              String,  O, "MRSERVICETD; TD report 1.5") \
     X(tdx, "avouch-tdx-tee-tcb-svn2",             String,  O, "TEE_TCB_SVN2; TD report 1.5") \
+    X(tdx, "x-avouch-collateral-max-age",          Integer, O, "seconds that TCB info, QE identity and PCK CRL may be old; only where a limit was set") \
+    X(tdx, "x-avouch-tcb-standard-status",         String,  O, "status under the set that is standard: its recovery event is a year past; NOT_AT_HAND; or the error by which it refuses the platform; only with both sets") \
+    X(tdx, "x-avouch-tcb-standard-eval-number",    Integer, O, "tcbEvaluationDataNumber of that set") \
+    X(tdx, "x-avouch-tcb-standard-date",           String,  O, "tcbDate of the level that matched in that set") \
+    X(tdx, "x-avouch-tcb-standard-advisory-ids",   JSON,    O, "advisories that apply under that set, an array") \
+    X(tdx, "x-avouch-tcb-standard-missing",        String,  O, "why nothing can be said under that set") \
+    X(tdx, "x-avouch-tcb-early-status",            String,  O, "status under the newest set that the vendor lists; NOT_AT_HAND; or the error by which it refuses the platform; only with both sets") \
+    X(tdx, "x-avouch-tcb-early-eval-number",       Integer, O, "tcbEvaluationDataNumber of that set") \
+    X(tdx, "x-avouch-tcb-early-date",              String,  O, "tcbDate of the level that matched in that set") \
+    X(tdx, "x-avouch-tcb-early-advisory-ids",      JSON,    O, "advisories that apply under that set, an array") \
+    X(tdx, "x-avouch-tcb-early-missing",           String,  O, "why nothing can be said under that set") \
     X(tpm, "aikValidated",                        Boolean, P, "the attestation key's certificate was verified") \
     X(tpm, "aikPubHash",                          String,  P, "SHA-256 of the attestation key's public area") \
     X(tpm, "aikPubHashPkcs1",                     String,  P, "SHA-256 of an RSA attestation key as PKCS #1") \

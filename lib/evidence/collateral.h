@@ -28,6 +28,7 @@ struct collateral_item {
     uint8_t fmspc[6];       /* TCB_INFO */
     int64_t version;        /* TCB_INFO, QE_IDENTITY */
     int64_t eval_number;    /* TCB_INFO, QE_IDENTITY */
+    bool aside;             /* counts only for who asks for its number: it is there to be told of, not to judge */
 };
 
 /* A plain array; the order is that of arrival. */
@@ -56,6 +57,7 @@ struct need {
     enum collateral_kind kind;
     const char *key;
     bool optional; /* the verification may succeed without it */
+    bool aside;    /* of a set that is told of beside the one that counts (collateral_item) */
 };
 struct needs {
     struct arena *a;

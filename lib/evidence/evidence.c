@@ -28,6 +28,32 @@ bool tcb_status_find(struct bytes name, enum tcb_status *ret)
     return false;
 }
 
+bool trust_add(struct trust *t, const struct named_bytes *files, size_t count, struct arena *a, struct err *e)
+{
+    enum { MAX = 256 };
+    struct cert *list = arena_many(a, MAX, struct cert);
+    size_t n = t->count;
+
+    if (list == NULL)
+        return err_memory(e, "trust anchors");
+    if (n > 0)
+        memcpy(list, t->anchors, n * sizeof(*list));
+    for (size_t i = 0; i < count; i++) {
+        struct cert *certs;
+        size_t k;
+
+        if (!certs_read(files[i].body, 16, files[i].name, a, &certs, &k, e))
+            return false;
+        if (k > MAX - n)
+            return err_set(e, ERR_USAGE, "trust anchors", "are more than %d with those of '%.100s'", MAX, files[i].name);
+        memcpy(list + n, certs, k * sizeof(*list));
+        n += k;
+    }
+    t->anchors = list;
+    t->count = n;
+    return true;
+}
+
 bool trust_has(const struct trust *t, struct bytes subject, struct bytes spki)
 {
     for (size_t i = 0; t != NULL && i < t->count; i++)
@@ -47,9 +73,15 @@ struct settings settings_default(void)
     };
 }
 
+int64_t max_age_stricter(int64_t a, int64_t b)
+{
+    return a == 0 ? b : b == 0 || a < b ? a : b;
+}
+
 void settings_apply(struct settings *s, uint32_t bits)
 {
     s->mix_eval_numbers = (bits & SETTING_MIX_EVAL_NUMBERS) != 0;
+    s->tcb_sets = (bits & SETTING_TCB_SETS) != 0;
     s->extra_claims = (bits & SETTING_COMPATIBLE) == 0;
     s->allow_snp_v1 = (bits & SETTING_SNP_V1) != 0;
     s->allow_sha1_quotes = (bits & SETTING_TPM_SHA1) != 0;

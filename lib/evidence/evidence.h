@@ -43,6 +43,9 @@ struct trust {
     size_t count;
     bool replace; /* only these; the vendors' embedded roots are not trusted */
 };
+#define TRUST_MAX_FILE ((size_t)1 << 20) /* bytes of a file with anchors */
+/* Adds the certificates of these files, PEM or DER, at most 16 of each and 256 in all. Views point into the files. */
+bool trust_add(struct trust *t, const struct named_bytes *files, size_t count, struct arena *a, struct err *e) CHECKED;
 /* Whether a certificate with this subject and key is among the configured anchors. */
 bool trust_has(const struct trust *t, struct bytes subject, struct bytes spki);
 
@@ -89,6 +92,8 @@ struct settings {
     int64_t tcb_eval_number;      /* 0: the newest on hand; else exactly this one */
     struct bytes tcb_identifier;  /* the baseline by the name that the policy gave it: "azuredefault" */
     bool mix_eval_numbers;        /* TCB info and QE identity of different numbers */
+    int64_t collateral_max_age;   /* seconds since Intel signed TCB info, identity or PCK CRL; 0: until they end */
+    bool tcb_sets;                /* Intel's standard and early sets are evaluated as well, and told in claims */
     bool extra_claims;            /* the service's own claims in tokens, beside the recorded ones */
     uint32_t required_pcr_mask;   /* TPM: bit i, PCR i must be quoted; default all 24, unless the policy says otherwise */
     bool require_valid_aik_cert;  /* TPM: else the claim aikValidated tells and the policy decides; default yes, likewise */
@@ -112,7 +117,12 @@ enum setting {
     SETTING_SNP_CRL_OFF = 128,
     SETTING_SNP_CRL_REQUIRED = 256,
     SETTING_TPM_SHA1 = 512,
+    SETTING_TCB_SETS = 1024,
 };
+#define COLLATERAL_MAX_AGE_LEAST ((int64_t)3600) /* vendors do not sign more often than that */
+#define COLLATERAL_MAX_AGE_MOST ((int64_t)10 * 365 * 86400)
+/* The stricter of two limits, each 0 where there is none. */
+int64_t max_age_stricter(int64_t a, int64_t b);
 void settings_apply(struct settings *s, uint32_t bits);
 
 struct verify_env {
@@ -154,6 +164,7 @@ struct evidence_kind {
     const char *(*status)(const void *ev);
     /* NULL: `token` names every evidence of the kind. Else what names this one; after parse. */
     const char *(*type)(const void *ev);
+    bool tcb_sets; /* Intel's TCB evaluation sets judge it: settings.tcb_sets */
 };
 /* Value of x-ms-attestation-type for evidence as parsed. */
 const char *evidence_type(const struct evidence_kind *kind, const void *ev);

@@ -214,6 +214,9 @@ static void check_known_value(struct checker *c, const struct known_property *k,
     else if (strcmp(k->name, "x-ms-sgx-tcbidentifier") == 0 && !tcb_identifier(x->text))
         problem(c, P_VALUE, x->place, problem_printf(c->p, "property '%s' is no baseline", k->name),
                 "\"azuredefault\" or the decimal number of a TCB baseline", NULL);
+    else if (strcmp(k->name, "x-avouch-tcb-sets") == 0 && !bytes_is(x->text, "one") && !bytes_is(x->text, "both"))
+        problem(c, P_VALUE, x->place, problem_printf(c->p, "property '%s' is neither \"one\" nor \"both\"", k->name),
+                "\"one\" or \"both\"", NULL);
 }
 
 static void check_property(struct checker *c, const struct action *a)

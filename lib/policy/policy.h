@@ -62,7 +62,8 @@ const char *policy_version(const struct policy *p);
 
 /* A property set in configurationrules, last one wins, or NULL. Known names are type-checked already:
  * required_pcr_mask (Integer, 0..0xFFFFFF), require_valid_aik_cert (Boolean),
- * x-ms-sgx-tcbidentifier (String, "azuredefault" or decimal digits). */
+ * x-ms-sgx-tcbidentifier (String, "azuredefault" or decimal digits), x-avouch-collateral-max-age (Integer, seconds,
+ * from an hour to ten years), x-avouch-tcb-sets (String, "one" or "both"). */
 const struct claim *policy_property(const struct policy *p, const char *name);
 
 /* Whether the evaluation may look at an incoming claim of this name. Where it says false the claim can be left

@@ -20,6 +20,8 @@ static const struct known_property properties[] = {
     { "required_pcr_mask",          SECTION_CONFIGURATION, V_INTEGER, 0, 0xffffff },
     { "require_valid_aik_cert",     SECTION_CONFIGURATION, V_BOOLEAN, 0, 0 },
     { "x-ms-sgx-tcbidentifier",     SECTION_CONFIGURATION, V_STRING,  0, 0 },
+    { "x-avouch-collateral-max-age", SECTION_CONFIGURATION, V_INTEGER, 3600, 315360000 },
+    { "x-avouch-tcb-sets",          SECTION_CONFIGURATION, V_STRING,  0, 0 },
     { "report_validity_in_minutes", SECTION_ISSUANCE,      V_INTEGER, 1, 525600 },
     { "omit_x5c",                   SECTION_ISSUANCE,      V_BOOLEAN, 0, 0 },
 };
@@ -36,7 +38,7 @@ const struct known_property *known_property(struct bytes name, enum section sect
 const char *const *known_property_names(size_t *ret_count)
 {
     static const char *const names[] = { "required_pcr_mask", "require_valid_aik_cert", "x-ms-sgx-tcbidentifier",
-                                         "report_validity_in_minutes", "omit_x5c" };
+                                         "x-avouch-collateral-max-age", "x-avouch-tcb-sets", "report_validity_in_minutes", "omit_x5c" };
 
     *ret_count = COUNT(names);
     return names;

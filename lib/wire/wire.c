@@ -62,6 +62,19 @@ uint32_t wire_u32(const struct wire_fields *f, enum wire_tag tag, uint32_t other
     return cur_ok(&c) ? v : otherwise;
 }
 
+int64_t wire_i64(const struct wire_fields *f, enum wire_tag tag, int64_t otherwise)
+{
+    struct bytes b;
+    struct cur c;
+    uint64_t v;
+
+    if (!wire_find(f, tag, &b))
+        return otherwise;
+    c = cur_open(b);
+    v = cur_u64le(&c, "time");
+    return cur_ok(&c) ? (int64_t)v : otherwise;
+}
+
 struct out wire_begin(struct arena *a, enum wire_message message, uint64_t id)
 {
     struct out o = out_open(a);
@@ -88,6 +101,15 @@ void wire_put_u32(struct out *o, enum wire_tag tag, uint32_t v)
 {
     const uint8_t b[4] = { (uint8_t)v, (uint8_t)(v >> 8), (uint8_t)(v >> 16), (uint8_t)(v >> 24) };
 
+    wire_put(o, tag, BYTES(b));
+}
+
+void wire_put_i64(struct out *o, enum wire_tag tag, int64_t v)
+{
+    uint8_t b[8];
+
+    for (size_t i = 0; i < sizeof(b); i++)
+        b[i] = (uint8_t)((uint64_t)v >> (8 * i));
     wire_put(o, tag, BYTES(b));
 }
 

@@ -26,7 +26,7 @@ enum wire_message {
     MSG_SIGNERS_GET,  /* HEAD, MAC (or ISSUER) -> token */
     MSG_SIGNERS_CHANGE, /* HEAD, MAC, JWS, ADD? -> token, HEAD, MAC */
     MSG_ADMIN_TOKEN,  /* SUBJECT, ROLES, AUDIENCE, LIFETIME -> token of the local issuer */
-    MSG_FETCH,        /* to the collateral process: WAIT, NEED... -> for each NEED: EXPIRES, COLLATERAL..., or an error */
+    MSG_FETCH,        /* to the collateral process: WAIT, NEWER?, NEED... -> for each NEED: EXPIRES, ISSUED, COLLATERAL..., or an error */
     MSG_COLLATERAL_STATUS, /* to the collateral process -> BODY: JSON about sources and items */
     MSG_PROBE,        /* tests only, where the core was built and started for them */
     MSG_ANSWER,
@@ -75,10 +75,14 @@ enum wire_tag {
     TAG_ERROR_DETAILS,   /* JSON */
     TAG_STATUS,          /* text: platform status */
     TAG_POLICY_HASH,
-    TAG_SETTINGS,        /* u32: bits of enum setting, that of the evidence room */
+    TAG_SETTINGS,        /* u32: bits of enum setting, that of the evidence room; in answers those that the policy adds */
     TAG_EXPIRES,         /* i64: seconds since 1970; of the collateral that follows */
     TAG_RETRY,           /* u32: seconds after which asking again may help */
     TAG_KID,             /* text: the set should have this key */
+    TAG_MAX_AGE,         /* u32: seconds that collateral may be old: of the service; in answers also of the policy */
+    TAG_NEWER,           /* i64: what was issued before that time does not help the asker */
+    TAG_COLLATERAL_ASIDE, /* repeated: of a set that does not count unless it is asked for by number */
+    TAG_ISSUED,          /* i64: seconds since 1970; of the collateral that follows */
     TAG_COUNT,
 };
 
@@ -108,11 +112,13 @@ bool wire_fields_parse(struct bytes payload, struct arena *a, struct wire_fields
 /* The first field of this tag; false: none. */
 bool wire_find(const struct wire_fields *f, enum wire_tag tag, struct bytes *ret);
 uint32_t wire_u32(const struct wire_fields *f, enum wire_tag tag, uint32_t otherwise);
+int64_t wire_i64(const struct wire_fields *f, enum wire_tag tag, int64_t otherwise);
 
 /* Writing: begin, fields, end. wire_end() fills the length in and gives the whole frame. */
 struct out wire_begin(struct arena *a, enum wire_message message, uint64_t id);
 void wire_put(struct out *o, enum wire_tag tag, struct bytes value);
 void wire_put_u32(struct out *o, enum wire_tag tag, uint32_t v);
+void wire_put_i64(struct out *o, enum wire_tag tag, int64_t v);
 struct bytes wire_end(struct out *o); /* p is NULL where it does not fit */
 
 /* An error as fields of an answer, and back. */

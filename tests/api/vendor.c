@@ -130,6 +130,9 @@ static bool intel_reply(struct vendor *v, const char *uri, enum fault f, struct 
             o.identity_id = "TD_QE";
         r->body = pki_qe_identity(p, &o, a);
         r->chain_header = strstr(uri, "clientid=") != NULL ? "SGX-QE-Identity-Issuer-Chain" : "SGX-Enclave-Identity-Issuer-Chain";
+    } else if (strstr(uri, "/tcbevaluationdatanumbers") != NULL) {
+        r->body = pki_eval_numbers(p, &o, a);
+        r->chain_header = "TCB-Evaluation-Data-Numbers-Issuer-Chain";
     } else if (strstr(uri, "/tcb?") != NULL) {
         r->body = pki_tcb_info(p, &o, a);
         r->chain_header = strstr(uri, "/v3/") != NULL ? "SGX-TCB-Info-Issuer-Chain" : "TCB-Info-Issuer-Chain";

@@ -49,7 +49,21 @@ printf '{"data":"%s"}' "$(base64 -w0 <"$dir/v2-vbs" | tr -d = | tr +/ -_)" >"$di
 sed -n 's/.*\("AttestationInfo": *"[^"]*"\).*/{\1}/p' "$tpm/azureguest/linux-trustedlaunch.json" >"$dir/guest-body"
 head -c 100 "$tpm/qemu/shim-grub-sb/quoteall.attest" >"$dir/cut"
 
-echo 1..19
+sgx=$vectors/sgx
+mkdir "$dir/sets"
+for f in tcbinfo-sgx-v3-00606a000000-eval17-20250606T123041Z.json identity-qe-eval17-20250604T091932Z.json chain-tcbsign-2025-2032.pem \
+    tcbinfo-sgx-v3-00606a000000-eval19-20250606T123047Z.json identity-qe-eval19-20250606T120204Z.json \
+    crl-platform-20250527T192505Z.der crl-root-20250320T112157Z.der; do
+    cp "$sgx/collateral/$f" "$dir/sets/"
+done
+cp "$sgx/misc/tcb-evaluation-data-numbers-sgx-20250605.json" "$dir/sets/"
+printf 'version=1.1; configurationrules { => issueproperty(type="x-avouch-tcb-sets", value="both"); }; authorizationrules { [type=="x-avouch-tcb-early-status", value=="OUT_OF_DATE"] => deny(); => permit(); }; issuancerules {};' >"$dir/deny-early"
+printf 'version=1.1; configurationrules { => issueproperty(type="x-avouch-collateral-max-age", value=864000); }; authorizationrules { => permit(); }; issuancerules {};' >"$dir/ten-days"
+quote() { # on the 16th of June 2025, by set 17, with further options
+    "$avouch" verify SgxEnclave "$sgx/quotes/automata_v3.bin" --collateral "$dir/sets" --at 2025-06-16T12:00:00Z --evaluation 17 "$@"
+}
+
+echo 1..25
 expect "TPM request: a certificate is asked for" 1 "requires a valid AIK certificate" "$avouch" verify Tpm "$dir/v2-basic-tpm_quote"
 expect "TPM request under a root of ours" 0 "chains to a trusted root" "$avouch" verify Tpm "$dir/v2-basic-tpm_quote" --trust "$dir/tpm"
 expect "the policy says that none is needed" 0 '"kind":"tpm"' "$avouch" verify Tpm "$dir/v2-basic-tpm_quote" --policy "$dir/lenient" --json
@@ -69,3 +83,9 @@ expect "explain a TPM request" 0 "request key                    in the quote" "
 expect "explain a body of /attest/Tpm" 0 "with the report of an enclave" "$avouch" explain "$dir/body"
 expect "explain a body of /attest/AzureGuest" 0 "distribution, as it says       Debian" "$avouch" explain "$dir/guest-body"
 expect "a cut quote: where it ends" 1 "are left" "$avouch" explain "$dir/cut"
+expect "both sets: the standard one" 0 'x-avouch-tcb-standard-status = "SW_HARDENING_NEEDED"' quote --tcb-sets
+expect "both sets: the early one" 0 'x-avouch-tcb-early-status = "OUT_OF_DATE"' quote --tcb-sets
+expect "a policy denies by the early set" 1 "POLICY_DENIED" quote --policy "$dir/deny-early"
+expect "an age that the newest statement just has" 3 "signed at 2025-05-27T19:25:05Z, 1701295 s ago" quote --max-age 1701294
+expect "and one second more" 0 "x-avouch-collateral-max-age = 1701295" quote --max-age 1701295
+expect "the policy's limit is the stricter one" 3 "signed at most 864000 s ago" quote --max-age 1701295 --policy "$dir/ten-days"

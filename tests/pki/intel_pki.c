@@ -27,6 +27,7 @@ struct pki_options pki_options(int64_t now)
         .isv_prod_id = 1, .isv_svn = 2, .serial = 1, .quote_version = 3,
         .tee_tcb_svn = { 5, 1, 4 }, .tee_tcb_svn2 = { 5, 1, 4 }, .module_major = 1, .module_best = 5,
         .module_status = "OutOfDate", .td_attributes = UINT64_C(1) << 28,
+        .standard_event = now - 400 * 86400, .early_event = now - 30 * 86400,
     };
 
     for (size_t i = 0; i < 32; i++) {
@@ -379,8 +380,24 @@ static void put_modules(struct out *b, const struct pki_options *o)
     out_printf(b, "{\"tcb\":{\"isvsvn\":2},%s,\"tcbStatus\":\"%s\"}]}],", date, o->module_status);
 }
 
+struct bytes pki_eval_numbers(struct intel_pki *p, const struct pki_options *o, struct arena *a)
+{
+    struct out b = out_open(a);
+
+    out_printf(&b, "{\"id\":\"%s\",\"version\":1,\"issueDate\":\"%s\",", o->tdx ? "TDX" : "SGX", stamp_text(o->coll_from).s);
+    out_printf(&b, "\"nextUpdate\":\"%s\",\"tcbEvalNumbers\":[", stamp_text(o->coll_to).s);
+    if (o->early_number != 0)
+        out_printf(&b, "{\"tcbEvaluationDataNumber\":%lld,\"tcbRecoveryEventDate\":\"%s\",\"tcbDate\":\"2025-05-14T00:00:00Z\"},",
+                   (long long)o->early_number, stamp_text(o->early_event).s);
+    out_printf(&b, "{\"tcbEvaluationDataNumber\":%lld,\"tcbRecoveryEventDate\":\"%s\",\"tcbDate\":\"2024-03-13T00:00:00Z\"}]}",
+               (long long)o->eval_number, stamp_text(o->standard_event).s);
+    return signed_document(p, "tcbEvaluationDataNumbers", out_view(&b), a);
+}
+
 struct bytes pki_tcb_info(struct intel_pki *p, const struct pki_options *o, struct arena *a)
 {
+    bool early = o->early_number != 0 && o->eval_number == o->early_number;
+    const char *advisory = early ? o->early_advisory : o->advisory;
     struct out b = out_open(a);
 
     out_printf(&b, "{%s\"version\":%d,\"issueDate\":\"%s\",", o->tcb_version != 3 ? "" : o->tdx ? "\"id\":\"TDX\"," : "\"id\":\"SGX\",", o->tcb_version,
@@ -400,9 +417,9 @@ struct bytes pki_tcb_info(struct intel_pki *p, const struct pki_options *o, stru
     }
     out_text(&b, "{\"tcb\":{");
     put_level_numbers(&b, o, o->tcb_level_above ? 1 : 0);
-    out_printf(&b, "},\"tcbDate\":\"2023-02-15T00:00:00Z\",\"tcbStatus\":\"%s\"", o->platform_status);
-    if (o->advisory != NULL)
-        out_printf(&b, ",\"advisoryIDs\":[\"%s\"]", o->advisory);
+    out_printf(&b, "},\"tcbDate\":\"2023-02-15T00:00:00Z\",\"tcbStatus\":\"%s\"", early ? o->early_status : o->platform_status);
+    if (advisory != NULL)
+        out_printf(&b, ",\"advisoryIDs\":[\"%s\"]", advisory);
     out_text(&b, "}]}");
     return signed_document(p, "tcbInfo", out_view(&b), a);
 }

@@ -27,6 +27,9 @@ struct pki_options {
     const char *root_cn;        /* another name: not Intel's */
     const char *identity_id;    /* "QE" */
     const char *advisory;       /* id of the platform's level, or NULL */
+    int64_t early_number;       /* of the set behind eval_number, whose statements differ in what follows; 0: there is none */
+    const char *early_status, *early_advisory;
+    int64_t standard_event, early_event; /* when each set's recovery was, for the list of numbers */
     /* quote */
     uint8_t report_data[64];
     uint8_t mr_enclave[32], mr_signer[32], config_id[64];
@@ -56,6 +59,7 @@ struct bytes pki_pck_crl(struct intel_pki *p, const struct pki_options *o, struc
 struct bytes pki_tcb_chain(struct intel_pki *p, const struct pki_options *o, struct arena *a); /* PEM */
 struct bytes pki_tcb_info(struct intel_pki *p, const struct pki_options *o, struct arena *a);  /* JSON */
 struct bytes pki_qe_identity(struct intel_pki *p, const struct pki_options *o, struct arena *a);
+struct bytes pki_eval_numbers(struct intel_pki *p, const struct pki_options *o, struct arena *a); /* both sets, or the one */
 struct bytes pki_pck_chain(struct intel_pki *p, const struct pki_options *o, struct arena *a); /* PEM */
 /* The PCK key is that of the PKI, the attestation key is made by it too. */
 struct bytes pki_quote(struct intel_pki *p, const struct pki_options *o, struct arena *a);

@@ -372,6 +372,23 @@ static const struct golden {
       "    => issueproperty(type=\"x-ms-sgx-tcbidentifier\", value=\"new\");\n"
       "                                                          ^~~~~\n"
       "    expected: \"azuredefault\" or the decimal number of a TCB baseline\n" },
+    { "configuration of collateral", "version=1.1;\nconfigurationrules{\n=> issueproperty(type=\"x-avouch-collateral-max-age\", value=3599);\n"
+      "=> issueproperty(type=\"x-avouch-tcb-sets\", value=\"all\");\n=> issueproperty(type=\"x-avouch-tcb-sets\", value=true);\n"
+      "=> issueproperty(type=\"x-avouch-collateral-max-age\", value=\"1 h\");\n};\n"
+      "authorizationrules{};",
+      "p:3:60: error: property 'x-avouch-collateral-max-age' is 3599; 3600 to 315360000 is accepted\n"
+      "    => issueproperty(type=\"x-avouch-collateral-max-age\", value=3599);\n"
+      "                                                               ^~~~\n"
+      "p:4:50: error: property 'x-avouch-tcb-sets' is neither \"one\" nor \"both\"\n"
+      "    => issueproperty(type=\"x-avouch-tcb-sets\", value=\"all\");\n"
+      "                                                     ^~~~~\n"
+      "    expected: \"one\" or \"both\"\n"
+      "p:5:50: error: property 'x-avouch-tcb-sets' needs a string\n"
+      "    => issueproperty(type=\"x-avouch-tcb-sets\", value=true);\n"
+      "                                                     ^~~~\n"
+      "p:6:60: error: property 'x-avouch-collateral-max-age' needs an integer\n"
+      "    => issueproperty(type=\"x-avouch-collateral-max-age\", value=\"1 h\");\n"
+      "                                                               ^~~~~\n" },
     { "warnings", "version=1.2;\nauthorizationrules{\n=> permit();\n};\nissuancerules{\n"
       "c:[type==\"events\"] => issue(type=\"nonce\", value=JmesPath(c.value, \"a[?b == true]\"));\n"
       "=> issueproperty(type=\"omit_x5\", value=true);\nc:[type==\"e\"] => add(type=\"f\", value=JmesPath(c.value, \"a[\"));\n};",

@@ -2,6 +2,8 @@
  * foreign roots. A row bends one thing of a platform that is otherwise well. */
 #include "testing.h"
 
+#include "codec/stamp.h"
+
 #include "evidence/evidence.h"
 #include "pki/intel_pki.h"
 
@@ -212,6 +214,176 @@ static void grace_is_a_setting(void **state)
     arena_done(&x.a);
 }
 
+/* The signed dates count: of TCB info, QE identity and PCK CRL; one second decides. The root CRL may be as old as it likes. */
+static void too_old(void **state)
+{
+    static const char *const pieces[] = { NULL, "PCK CRL", NULL, "TCB info", "QE identity" }; /* in the order of set_up() */
+    struct bytes (*const items[])(struct intel_pki *, const struct pki_options *, struct arena *) = {
+        pki_root_crl, pki_pck_crl, pki_tcb_chain, pki_tcb_info, pki_qe_identity,
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(items); i++) {
+        struct pki_options o = pki_options(NOW), old;
+        struct setup x;
+        struct err e = { 0 };
+        struct collateral one;
+
+        o.coll_from = NOW - 3600;
+        old = o;
+        old.coll_from = NOW - 7201;
+        set_up(&x, &o, pki);
+        one = collateral_open(&x.a);
+        assert_ok(collateral_add(&one, items[i](pki, &old, &x.a), "item", &e), &e);
+        x.c.list[i] = one.list[0];
+        x.s.collateral_max_age = 7201;
+        assert_ok(verify(&x, NULL, &e), &e);
+        x.s.collateral_max_age = 7200;
+        if (pieces[i] == NULL) {
+            assert_ok(verify(&x, NULL, &e), &e);
+        } else {
+            assert_false(verify(&x, NULL, &e));
+            assert_string_equal(e.what, pieces[i]);
+            assert_refused(&e, ERR_COLLATERAL_TOO_OLD, "expected signed at most 7200 s ago, found signed at");
+            assert_non_null(strstr(e.why, stamp_text(NOW - 7201).s));
+            assert_non_null(strstr(e.why, "7201 s ago"));
+            assert_true(err_is_undecided(e.code));
+            e = (struct err){ 0 };
+            assert_ok(collateral_add(&x.c, items[i](pki, &o, &x.a), "item", &e), &e); /* a newer one beside it counts */
+            assert_ok(verify(&x, NULL, &e), &e);
+        }
+        arena_done(&x.a);
+    }
+}
+
+static int64_t int_claim(const struct claims *c, const char *name)
+{
+    const struct claim *x = claims_find(c, name);
+
+    if (x == NULL)
+        fail_msg("claim %s is missing", name);
+    return x->integer;
+}
+
+static void text_claim(const struct claims *c, const char *name, const char *value)
+{
+    const struct claim *x = claims_find(c, name);
+
+    if (x == NULL)
+        fail_msg("claim %s is missing", name);
+    assert_text(x->text, value);
+}
+
+/* A platform that is up to date by the standard set and not by the early one: both are told, the standard one counts. The age
+ * that is demanded holds for the early set as well, which then is not at hand. */
+static void sets_as_claims(void **state)
+{
+    struct pki_options o = pki_options(NOW), early;
+    struct setup x;
+    struct err e = { 0 };
+    struct claims c;
+
+    (void)state;
+    o.early_number = 18;
+    o.early_status = "OutOfDate";
+    o.early_advisory = "INTEL-SA-09999";
+    early = o;
+    early.eval_number = early.qe_eval_number = 18;
+    early.coll_from = NOW - 90000;
+    set_up(&x, &o, pki);
+    assert_ok(collateral_add(&x.c, pki_eval_numbers(pki, &o, &x.a), "numbers", &e), &e);
+    assert_ok(collateral_add(&x.c, pki_tcb_info(pki, &early, &x.a), "tcb", &e), &e);
+    assert_ok(collateral_add(&x.c, pki_qe_identity(pki, &early, &x.a), "qe", &e), &e);
+    x.c.list[x.c.count - 1].aside = x.c.list[x.c.count - 2].aside = true; /* else the newest would count */
+    for (int pass = 0; pass < 3; pass++) {
+        c = claims_open(&x.a);
+        x.s.tcb_sets = pass > 0;
+        x.s.collateral_max_age = pass == 2 ? 86400 : 0;
+        assert_ok(evidence_verify(evidence_kind_find(LIT("SgxEnclave")), &x.in, &x.env, &c, NULL, &e), &e);
+        text_claim(&c, "x-ms-sgx-tcb-status", "OK");
+        if (pass == 0) {
+            assert_null(claims_find(&c, "x-avouch-tcb-standard-status"));
+            assert_null(claims_find(&c, "x-avouch-tcb-early-status"));
+            assert_null(claims_find(&c, "x-avouch-collateral-max-age"));
+            continue;
+        }
+        text_claim(&c, "x-avouch-tcb-standard-status", "OK");
+        assert_int_equal(int_claim(&c, "x-avouch-tcb-standard-eval-number"), 17);
+        assert_int_equal(int_claim(&c, "x-avouch-tcb-early-eval-number"), 18);
+        if (pass == 1) {
+            text_claim(&c, "x-avouch-tcb-early-status", "OUT_OF_DATE");
+            text_claim(&c, "x-avouch-tcb-early-date", "2023-02-15T00:00:00Z");
+            text_claim(&c, "x-avouch-tcb-early-advisory-ids", "[\"INTEL-SA-09999\"]");
+            assert_null(claims_find(&c, "x-avouch-tcb-early-missing"));
+        } else {
+            text_claim(&c, "x-avouch-tcb-early-status", "NOT_AT_HAND");
+            assert_non_null(strstr(arena_str(&x.a, claims_find(&c, "x-avouch-tcb-early-missing")->text), "signed at most 86400 s ago"));
+            assert_null(claims_find(&c, "x-avouch-tcb-early-date"));
+            assert_int_equal(int_claim(&c, "x-avouch-collateral-max-age"), 86400);
+        }
+    }
+    arena_done(&x.a);
+}
+
+/* A set under which the platform has no level at all, and one of a stranger. */
+static void sets_that_refuse(void **state)
+{
+    struct pki_options o = pki_options(NOW), early;
+    struct setup x;
+    struct err e = { 0 };
+    struct claims c;
+
+    (void)state;
+    o.early_number = 18;
+    o.early_status = "UpToDate";
+    early = o;
+    early.eval_number = early.qe_eval_number = 18;
+    early.tcb_level_above = true;
+    for (int pass = 0; pass < 2; pass++) {
+        set_up(&x, &o, pki);
+        x.s.tcb_eval_number = 17;
+        x.s.tcb_sets = true;
+        assert_ok(collateral_add(&x.c, pki_eval_numbers(pki, &o, &x.a), "numbers", &e), &e);
+        assert_ok(collateral_add(&x.c, pki_tcb_info(pass == 0 ? pki : stranger, &early, &x.a), "tcb", &e), &e);
+        assert_ok(collateral_add(&x.c, pki_qe_identity(pki, &early, &x.a), "qe", &e), &e);
+        c = claims_open(&x.a);
+        assert_ok(evidence_verify(evidence_kind_find(LIT("SgxEnclave")), &x.in, &x.env, &c, NULL, &e), &e);
+        text_claim(&c, "x-avouch-tcb-standard-status", "OK");
+        text_claim(&c, "x-avouch-tcb-early-status", pass == 0 ? "TCB_NOT_SUPPORTED" : "NOT_AT_HAND");
+        arena_done(&x.a);
+    }
+}
+
+/* Anchors of several folders add up, to a limit that is told; what is no certificate is named. */
+static void anchors_add_up(void **state)
+{
+    struct pki_options o = pki_options(NOW);
+    struct trust t = { .count = 0 };
+    struct named_bytes files[257] = { 0 };
+    struct err e = { 0 };
+    struct arena a;
+
+    (void)state;
+    arena_init(&a, 64 << 20);
+    for (size_t i = 0; i < COUNT(files); i++)
+        files[i] = (struct named_bytes){ .name = "root.pem", .body = pki_root_pem(i % 2 == 0 ? pki : stranger, &o, &a) };
+    assert_ok(trust_add(&t, files, 0, &a, &e), &e);
+    assert_int_equal(t.count, 0);
+    assert_ok(trust_add(&t, files, 1, &a, &e), &e);
+    assert_ok(trust_add(&t, files + 1, 255, &a, &e), &e);
+    assert_int_equal(t.count, 256);
+    for (size_t i = 0; i < 2; i++)
+        assert_true(trust_has(&t, t.anchors[i].subject, t.anchors[i].spki));
+    assert_false(trust_add(&t, files + 256, 1, &a, &e));
+    assert_refused(&e, ERR_USAGE, "are more than 256 with those of 'root.pem'");
+    assert_int_equal(t.count, 256);
+    e = (struct err){ 0 };
+    files[0].body = LIT("nothing");
+    assert_false(trust_add(&t, files, 1, &a, &e));
+    assert_string_equal(e.what, "root.pem");
+    arena_done(&a);
+}
+
 static void init_data_needs_kss(void **state)
 {
     struct pki_options o = pki_options(NOW);
@@ -274,6 +446,10 @@ int main(void)
     suite_add(&s, "a stranger's collateral", foreign_collateral, NULL);
     suite_add(&s, "each piece of collateral missing", each_piece_missing, NULL);
     suite_add(&s, "grace for expired collateral", grace_is_a_setting, NULL);
+    suite_add(&s, "trust anchors add up", anchors_add_up, NULL);
+    suite_add(&s, "collateral that is too old", too_old, NULL);
+    suite_add(&s, "both sets as claims", sets_as_claims, NULL);
+    suite_add(&s, "sets that refuse, sets of a stranger", sets_that_refuse, NULL);
     suite_add(&s, "initTimeData", init_data_needs_kss, NULL);
     suite_add(&s, "120 platforms, a memo of 64", many_platforms, NULL);
     status = suite_run("sgx-pki", &s);

@@ -605,6 +605,188 @@ static void run_status_setting(void **state)
     arena_done(&x.a);
 }
 
+/* -- evaluation sets beside the one that counts: one real quote under 17, 18 and 19 -- */
+
+/* The case of number 19, with the items of 17 and 18 and Intel's own list of the time added. */
+static void ready_sets(struct ready *x)
+{
+    static const char *const more[] = {
+        "misc/tcb-evaluation-data-numbers-sgx-20250605.json", "collateral/tcbinfo-sgx-v3-00606a000000-eval17-20250606T123041Z.json",
+        "collateral/identity-qe-eval17-20250604T091932Z.json", "collateral/tcbinfo-sgx-v3-00606a000000-eval18-20250606T114229Z.json",
+        "collateral/identity-qe-eval18-20250606T120258Z.json",
+    };
+
+    ready_case(x, "sgx", "automata_v3@19-19-v3-2025");
+    for (size_t i = 0; i < COUNT(more); i++)
+        add_file(&x->c, "sgx", more[i]);
+    x->s.mix_eval_numbers = false;
+    x->s.tcb_sets = true;
+}
+
+static struct sgx_result result_of(struct ready *x)
+{
+    struct sgx_result r = { .decided = false };
+    struct err e = { 0 };
+    struct quote q;
+
+    assert_ok(quote_parse(x->quote, "q", &q, &e), &e);
+    assert_ok(sgx_quote_verify(&q, &x->env, &r, &e), &e);
+    return r;
+}
+
+/* A set beside the others says what it says alone: status, date and advisories of its row of cases.tsv. */
+static void set_is(const struct ready *x, const struct tcb_set *s, int64_t number, const char *id)
+{
+    struct sgx_result as_result = { .advisories = s->advisories, .advisory_count = s->advisory_count };
+    size_t row = 0;
+
+    while (row < x->t.rows && strcmp(table_cell(&x->t, row, "id"), id) != 0)
+        row++;
+    assert_true(row < x->t.rows);
+    assert_int_equal(s->number, number);
+    assert_true(s->decided);
+    assert_null(s->missing);
+    assert_string_equal(s->status, tcb_status_name(status_of(table_cell(&x->t, row, "status"))));
+    assert_int_equal(s->date, test_time(table_cell(&x->t, row, "platform_tcb_date")));
+    advisories_are(&as_result, table_cell(&x->t, row, "advisories"));
+}
+
+static void run_sets(void **state)
+{
+    static const int64_t counts[] = { 0, 17, 18, 19 }; /* whichever set counts, both others say the same */
+    static const enum tcb_status status[] = { TCB_OUT_OF_DATE, TCB_SW_HARDENING_NEEDED, TCB_OUT_OF_DATE, TCB_OUT_OF_DATE };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(counts); i++) {
+        struct ready x;
+        struct sgx_result r;
+        struct memo *memo = i % 2 == 0 ? NULL : memo_new(64);
+
+        ready_sets(&x);
+        x.s.tcb_eval_number = counts[i];
+        x.env.memo = memo;
+        r = result_of(&x);
+        assert_int_equal(r.status, status[i]);
+        assert_int_equal(r.eval_number, counts[i] == 0 ? 19 : counts[i]);
+        assert_true(r.sets.evaluated);
+        set_is(&x, &r.sets.standard, 17, "automata_v3@17-19-v3-2025"); /* the same TCB info */
+        set_is(&x, &r.sets.early, 19, "automata_v3@19-19-v3-2025");
+        memo_free(memo);
+        arena_done(&x.a);
+    }
+}
+
+/* A year after its recovery event, to the second, a set is standard. */
+static void run_standard_rule(void **state)
+{
+    static const struct {
+        const char *at;
+        int64_t standard, early;
+    } rows[] = {
+        { "2025-03-11T23:59:59Z", 0, 19 },  { "2025-03-12T00:00:00Z", 17, 19 }, { "2025-11-11T23:59:59Z", 17, 19 },
+        { "2025-11-12T00:00:00Z", 18, 19 }, { "2026-05-12T23:59:59Z", 18, 19 }, { "2026-05-13T00:00:00Z", 19, 19 },
+    };
+    struct arena a;
+
+    (void)state;
+    arena_init(&a, 16 << 20);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        int64_t standard = -1, early = -1;
+
+        assert_true(eval_numbers_peek(file_of(&a, "sgx", "misc/tcb-evaluation-data-numbers-sgx-20250605.json"), test_time(rows[i].at), &a,
+                                      &standard, &early));
+        assert_int_equal(standard, rows[i].standard);
+        assert_int_equal(early, rows[i].early);
+    }
+    arena_done(&a);
+}
+
+/* What is not at hand, or is nobody's word, is told and refuses nothing. */
+static void run_sets_missing(void **state)
+{
+    static const struct {
+        const char *without; /* part of a document that is left out */
+        const char *standard, *early, *why;
+    } rows[] = {
+        { "tcbEvaluationDataNumbers", TCB_SET_MISSING, TCB_SET_MISSING, "no list of the vendor's evaluation numbers for SGX on hand" },
+        { "\"tcbEvaluationDataNumber\":17", TCB_SET_MISSING, "OUT_OF_DATE", "no TCB info of evaluation number 17 on hand" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct ready x;
+        struct sgx_result r;
+        size_t n = 0;
+
+        ready_sets(&x);
+        for (size_t k = 0; k < x.c.count; k++)
+            if (!bytes_contain(x.c.list[k].body, bytes_str(rows[i].without)) || (i > 0 && x.c.list[k].kind == COLL_EVAL_NUMBERS))
+                x.c.list[n++] = x.c.list[k];
+        assert_true(n < x.c.count);
+        x.c.count = n;
+        r = result_of(&x);
+        assert_int_equal(r.status, TCB_OUT_OF_DATE);
+        assert_string_equal(r.sets.standard.status, rows[i].standard);
+        assert_string_equal(r.sets.early.status, rows[i].early);
+        assert_non_null(strstr(r.sets.standard.missing, rows[i].why));
+        assert_false(r.sets.standard.decided);
+        arena_done(&x.a);
+    }
+}
+
+/* The quote with another list in place of Intel's: no set is standard or early by it. */
+static bool list_counts(struct ready *x, size_t at, struct bytes list)
+{
+    struct collateral c;
+    struct sgx_result r;
+    struct err ignored = { 0 };
+    struct arena a;
+
+    arena_init(&a, 32 << 20);
+    c = collateral_open(&a);
+    x->env.a = &a;
+    if (!collateral_add(&c, list, "list", &ignored) || c.list[0].kind != COLL_EVAL_NUMBERS) {
+        arena_done(&a);
+        return false;
+    }
+    x->c.list[at] = c.list[0];
+    r = result_of(x);
+    assert_int_equal(r.status, TCB_OUT_OF_DATE); /* the verdict is none of its business */
+    if (r.sets.standard.number == 0) {
+        assert_string_equal(r.sets.standard.status, TCB_SET_MISSING);
+        assert_string_equal(r.sets.early.status, TCB_SET_MISSING);
+    }
+    arena_done(&a);
+    return r.sets.standard.number != 0;
+}
+
+/* Each flipped byte and each truncation. */
+static void run_list_damage(void **state)
+{
+    struct ready x;
+    size_t at = 0;
+    struct bytes body;
+    uint8_t *copy;
+
+    (void)state;
+    ready_sets(&x);
+    x.env.memo = memo_new(64);
+    while (x.c.list[at].kind != COLL_EVAL_NUMBERS)
+        at++;
+    body = x.c.list[at].body;
+    copy = (uint8_t *)(uintptr_t)arena_copy(&x.a, body).p;
+    assert_true(list_counts(&x, at, body));
+    for (size_t i = 0; i < body.n; i++) {
+        copy[i] ^= 1;
+        assert_false(list_counts(&x, at, bytes_of(copy, body.n)));
+        copy[i] ^= 1;
+        assert_false(list_counts(&x, at, bytes_part(body, 0, i)));
+    }
+    assert_true(list_counts(&x, at, body));
+    memo_free(x.env.memo);
+    arena_done(&x.a);
+}
+
 /* -- the collateral documents of misc/ and json/ -- */
 
 static const struct document {
@@ -896,6 +1078,10 @@ int main(void)
     suite_add(&s, "identity of another enclave", run_wrong_identity, NULL);
     suite_add(&s, "TCB chain of somebody else", run_bad_chain, NULL);
     suite_add(&s, "status setting", run_status_setting, NULL);
+    suite_add(&s, "both evaluation sets, whichever counts", run_sets, NULL);
+    suite_add(&s, "a set is standard after a year", run_standard_rule, NULL);
+    suite_add(&s, "sets that are not at hand", run_sets_missing, NULL);
+    suite_add(&s, "a damaged list of sets is none", run_list_damage, NULL);
     suite_add(&s, "corrupted quote of an unknown platform", run_corrupted, NULL);
     suite_add(&s, "Open Enclave reports with held data", run_oe_reports, NULL);
     suite_add(&s, "shapes of Open Enclave evidence, with its endorsements", run_oe_shapes, NULL);

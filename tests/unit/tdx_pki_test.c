@@ -168,6 +168,57 @@ static void collateral_of_the_other_tee(void **state)
     arena_done(&y.a);
 }
 
+/* The standard and the early set of a TD: its own list, its own ladder. A list for SGX is none. */
+static void both_sets(void **state)
+{
+    struct pki_options o, early;
+    struct setup x;
+    const char *status;
+    struct err e = { 0 };
+
+    (void)state;
+    for (int pass = 0; pass < 2; pass++) {
+        o = pki_options(NOW);
+        o.tdx = true;
+        o.quote_version = 4;
+        o.early_number = 18;
+        o.early_status = "OutOfDate";
+        early = o;
+        early.eval_number = early.qe_eval_number = 18;
+        set_up(&x, &o);
+        x.s.tcb_eval_number = 17;
+        x.s.tcb_sets = true;
+        assert_ok(collateral_add(&x.c, pki_tcb_info(pki, &early, &x.a), "tcb", &e), &e);
+        assert_ok(collateral_add(&x.c, pki_qe_identity(pki, &early, &x.a), "qe", &e), &e);
+        o.tdx = pass == 0;
+        assert_ok(collateral_add(&x.c, pki_eval_numbers(pki, &o, &x.a), "numbers", &e), &e);
+        assert_ok(verify(&x, "TdxVm", &status, &e), &e);
+        assert_string_equal(status, "OK");
+        assert_text(claims_find(&x.claims, "x-avouch-tcb-standard-status")->text, pass == 0 ? "OK" : "NOT_AT_HAND");
+        assert_text(claims_find(&x.claims, "x-avouch-tcb-early-status")->text, pass == 0 ? "OUT_OF_DATE" : "NOT_AT_HAND");
+        arena_done(&x.a);
+    }
+}
+
+static void too_old(void **state)
+{
+    struct pki_options o = pki_options(NOW);
+    struct setup x;
+    struct err e = { 0 };
+
+    (void)state;
+    o.tdx = true;
+    o.quote_version = 4;
+    set_up(&x, &o);
+    x.s.collateral_max_age = 86400;
+    assert_ok(verify(&x, "TdxVm", NULL, &e), &e);
+    assert_int_equal(claims_find(&x.claims, "x-avouch-collateral-max-age")->integer, 86400);
+    x.s.collateral_max_age = 86399;
+    assert_false(verify(&x, "TdxVm", NULL, &e));
+    assert_refused(&e, ERR_COLLATERAL_TOO_OLD, "expected signed at most 86399 s ago");
+    arena_done(&x.a);
+}
+
 static void bound_data(void **state)
 {
     static const struct bytes runtime = { (const uint8_t *)"{\"k\":[1]}", 9 };
@@ -224,6 +275,8 @@ int main(void)
     for (size_t i = 0; i < COUNT(rows); i++)
         suite_add(&s, rows[i].name, run_row, (void *)(uintptr_t)&rows[i]);
     suite_add(&s, "collateral of the other TEE", collateral_of_the_other_tee, NULL);
+    suite_add(&s, "both sets", both_sets, NULL);
+    suite_add(&s, "collateral that is too old", too_old, NULL);
     suite_add(&s, "bound data", bound_data, NULL);
     suite_add(&s, "trailing bytes", trailing_bytes, NULL);
     status = suite_run("tdx-pki", &s);

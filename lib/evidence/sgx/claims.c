@@ -37,7 +37,8 @@ bool sgx_needs_of(const struct quote *q, bool tdx, const struct settings *s, str
             && needs_add(ret, COLL_QE_IDENTITY, arena_printf(ret->a, "%s/qe/identity%s%s", tee, eval[0] ? "?" : "", eval[0] ? eval + 1 : ""), false)
             && needs_add(ret, COLL_CRL,
                          bytes_contain(leaf->issuer_cn, LIT("Platform")) ? "sgx/pckcrl?ca=platform" : "sgx/pckcrl?ca=processor", false)
-            && needs_add(ret, COLL_CRL, "sgx/rootcacrl", false))
+            && needs_add(ret, COLL_CRL, "sgx/rootcacrl", false)
+            && (!s->tcb_sets || needs_add(ret, COLL_EVAL_NUMBERS, arena_printf(ret->a, "%s/tcbevaluationdatanumbers", tee), true)))
         || err_memory(e, "SGX quote");
 }
 
@@ -253,5 +254,6 @@ bool sgx_evidence_claims(const void *ev, const struct evidence_input *in, const 
     claims_str(ret, "x-ms-sgx-tcbidentifier", CLAIM_TO_BOTH, env->settings->tcb_identifier);
     aliases(ret);
     extra_claims(x, env, ret);
+    tcb_sets_claims(&x->result.sets, env, ret);
     return !ret->failed || err_memory(e, "claims");
 }

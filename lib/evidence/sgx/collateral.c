@@ -1,137 +1,9 @@
-/* collateral.c: chooses the items that judge a platform, verifies them, and keeps what was verified
- * once (section 4.7, section 5 steps 3 to 6). Dates are checked at each use. */
+/* collateral.c: verifies the items that judge a platform, and keeps what was verified once (section 5 steps 3 to 6). Dates are
+ * checked at each use. */
 #include "evidence/sgx/sgx.h"
 
-#include "codec/hex.h"
 #include "codec/pem.h"
 #include "codec/stamp.h"
-
-#include <stdio.h>
-
-static bool valid_now(const struct collateral_item *i, int64_t now)
-{
-    return i->from <= now && now <= i->to;
-}
-
-/* -- choosing -- */
-
-static bool fits_tcb(const struct collateral_item *i, bool tdx, const struct pck_chain *chain, const struct settings *s)
-{
-    return i->kind == COLL_TCB_INFO && bytes_is(i->id, tdx ? "TDX" : "SGX") && memcmp(i->fmspc, chain->ext.fmspc, 6) == 0
-        && (s->tcb_eval_number == 0 || i->eval_number == s->tcb_eval_number);
-}
-
-static bool fits_identity(const struct collateral_item *i, bool tdx, const struct settings *s)
-{
-    return i->kind == COLL_QE_IDENTITY && bytes_is(i->id, tdx ? "TD_QE" : "QE")
-        && (s->tcb_eval_number == 0 || s->mix_eval_numbers || i->eval_number == s->tcb_eval_number);
-}
-
-/* Whether an identity of this evaluation number is there and valid. */
-static bool has_pair(const struct collateral *c, bool tdx, int64_t eval, const struct verify_env *env)
-{
-    for (size_t i = 0; i < c->count; i++)
-        if (fits_identity(&c->list[i], tdx, env->settings) && c->list[i].eval_number == eval
-            && valid_now(&c->list[i], env->now))
-            return true;
-    return false;
-}
-
-/* Larger is better: valid now, then a fitting pair, then the newest evaluation, form and issue. */
-static int compare_tcb(const struct collateral_item *x, const struct collateral_item *y, bool tdx,
-                       const struct verify_env *env)
-{
-    int d = valid_now(x, env->now) - valid_now(y, env->now);
-
-    if (d == 0)
-        d = has_pair(env->collateral, tdx, x->eval_number, env) - has_pair(env->collateral, tdx, y->eval_number, env);
-    if (d == 0)
-        d = (x->eval_number > y->eval_number) - (x->eval_number < y->eval_number);
-    if (d == 0)
-        d = (x->version > y->version) - (x->version < y->version);
-    return d != 0 ? d : (x->from > y->from) - (x->from < y->from);
-}
-
-static int compare_identity(const struct collateral_item *x, const struct collateral_item *y, int64_t eval, int64_t now)
-{
-    int d = (x->eval_number == eval) - (y->eval_number == eval);
-
-    if (d == 0)
-        d = valid_now(x, now) - valid_now(y, now);
-    if (d == 0)
-        d = (x->eval_number > y->eval_number) - (x->eval_number < y->eval_number);
-    return d != 0 ? d : (x->from > y->from) - (x->from < y->from);
-}
-
-static const struct collateral_item *find_crl(const struct collateral *c, struct bytes issuer_cn, int64_t now)
-{
-    const struct collateral_item *best = NULL;
-
-    for (size_t i = 0; i < c->count; i++) {
-        const struct collateral_item *x = &c->list[i];
-
-        if (x->kind != COLL_CRL || !bytes_equal(x->issuer_cn, issuer_cn))
-            continue;
-        if (best == NULL || valid_now(x, now) > valid_now(best, now)
-            || (valid_now(x, now) == valid_now(best, now) && x->from > best->from))
-            best = x;
-    }
-    return best;
-}
-
-static bool missing(struct err *e, const char *piece, const struct pck_chain *chain, int64_t eval)
-{
-    char fmspc[13], number[32] = "";
-
-    for (int i = 0; i < 6; i++)
-        snprintf(fmspc + 2 * i, 3, "%02x", chain->ext.fmspc[i]);
-    if (eval != 0)
-        snprintf(number, sizeof(number), " of evaluation number %lld", (long long)eval);
-    return err_set(e, ERR_COLLATERAL_MISSING, piece, "no %s%s on hand for FMSPC %s, CA %s", piece, number, fmspc,
-                   chain->platform_ca ? "platform" : "processor");
-}
-
-static const struct collateral_item *choose_identity(const struct collateral *c, bool tdx, int64_t eval,
-                                                     const struct verify_env *env)
-{
-    const struct collateral_item *best = NULL, *other = NULL;
-
-    for (size_t i = 0; i < c->count; i++) {
-        const struct collateral_item *x = &c->list[i];
-
-        if (x->kind == COLL_QE_IDENTITY && !bytes_is(x->id, tdx ? "TD_QE" : "QE"))
-            other = x;
-        if (fits_identity(x, tdx, env->settings) && (best == NULL || compare_identity(x, best, eval, env->now) > 0))
-            best = x;
-    }
-    return best != NULL ? best : other; /* one of another enclave is refused with that reason (step 10) */
-}
-
-bool intel_choose(const struct pck_chain *chain, bool tdx, const struct verify_env *env,
-                  struct intel_choice *ret, struct err *e)
-{
-    const struct collateral *c = env->collateral;
-    struct intel_choice r = { 0 };
-
-    for (size_t i = 0; i < c->count; i++)
-        if (fits_tcb(&c->list[i], tdx, chain, env->settings)
-            && (r.tcb_info == NULL || compare_tcb(&c->list[i], r.tcb_info, tdx, env) > 0))
-            r.tcb_info = &c->list[i];
-    r.root_crl = find_crl(c, chain->intermediate.issuer_cn, env->now);
-    r.pck_crl = find_crl(c, chain->leaf.issuer_cn, env->now);
-    if (r.root_crl == NULL)
-        return missing(e, "root CA CRL", chain, 0);
-    if (r.pck_crl == NULL)
-        return missing(e, "PCK CRL", chain, 0);
-    if (r.tcb_info == NULL)
-        return missing(e, "TCB info", chain, env->settings->tcb_eval_number);
-    r.identity = choose_identity(c, tdx, r.tcb_info->eval_number, env);
-    if (r.identity == NULL
-        || (!env->settings->mix_eval_numbers && r.identity->eval_number != r.tcb_info->eval_number))
-        return missing(e, "QE identity", chain, r.tcb_info->eval_number);
-    *ret = r;
-    return true;
-}
 
 /* -- verifying -- */
 
@@ -267,35 +139,54 @@ static bool chain_text(struct statement *st)
     return out_ok(&o);
 }
 
+/* How each kind of statement is named, and what a wrong signature is. */
+static const struct {
+    const char *member;
+    enum err_code code;
+} statements[] = {
+    [COLL_TCB_INFO] = { "tcbInfo", ERR_TCB_INFO_SIGNATURE },
+    [COLL_QE_IDENTITY] = { "enclaveIdentity", ERR_QE_IDENTITY_SIGNATURE },
+    [COLL_EVAL_NUMBERS] = { "tcbEvaluationDataNumbers", ERR_COLLATERAL_SIGNATURE },
+};
+
+static bool statement_read(struct statement *st, enum collateral_kind kind, const struct json *body, struct err *e)
+{
+    switch (kind) {
+    case COLL_TCB_INFO:
+        return tcb_info_parse(body, &st->own, &st->tcb, e);
+    case COLL_QE_IDENTITY:
+        return enclave_identity_parse(body, &st->own, &st->identity, e);
+    default:
+        return eval_numbers_parse(body, &st->own, &st->numbers, e);
+    }
+}
+
 static bool statement_fill(struct statement *st, const struct collateral_item *item, const struct verify_env *env,
                            struct err *e)
 {
-    bool tcb = item->kind == COLL_TCB_INFO;
+    const char *member = statements[item->kind].member;
     struct signed_json doc;
     struct search s = { .env = env, .doc = &doc, .own = &st->own };
     struct bytes body = arena_copy(&st->own, item->body);
 
     if (body.p == NULL)
         return err_memory(e, collateral_kind_name(item->kind));
-    if (!signed_json_parse(body, tcb ? "tcbInfo" : "enclaveIdentity", &st->own, &doc, e)
+    if (!signed_json_parse(body, member, &st->own, &doc, e)
         || !each_certificate(&s, consider, e))
         return false;
     if (!s.any_signer)
         return err_set(e, ERR_COLLATERAL_MISSING, "TCB signing chain", "no TCB signing certificate on hand");
     if (!s.found)
-        return err_set(e, tcb ? ERR_TCB_INFO_SIGNATURE : ERR_QE_IDENTITY_SIGNATURE, collateral_kind_name(item->kind),
+        return err_set(e, statements[item->kind].code, collateral_kind_name(item->kind),
                        "signature over the %zu bytes of '%s' does not verify with any TCB signing certificate on hand",
-                       doc.signed_text.n, tcb ? "tcbInfo" : "enclaveIdentity");
+                       doc.signed_text.n, member);
     if (!each_certificate(&s, consider_root, e))
         return false;
     hash_with_nul(item->body, st->item_hash);
     st->signer = s.signer;
     st->root = s.root;
     st->has_root = s.root_found;
-    if (!check_chain(st, env, e) || !chain_text(st))
-        return false;
-    return tcb ? tcb_info_parse(doc.body, &st->own, &st->tcb, e)
-               : enclave_identity_parse(doc.body, &st->own, &st->identity, e);
+    return check_chain(st, env, e) && chain_text(st) && statement_read(st, item->kind, doc.body, e);
 }
 
 /* What was verified depends on the item and on every certificate that was there. */
@@ -320,7 +211,7 @@ static void keep(struct intel_judge *j, const struct verify_env *env, const void
                  void (*free_v)(void *))
 {
     /* Judges point into memo entries only for the length of one verification, during which at most
-     * four are added; a memo of that size or less must not be used. */
+     * a score are added (the set that counts, and two others); a memo of that size or less must not be used. */
     if (env->memo != NULL && memo_put(env->memo, tag, key, v, free_v))
         return;
     if (env->memo == NULL) {
@@ -437,6 +328,18 @@ static bool window(struct intel_judge *j, const struct verify_env *env, const ch
     return check_window(env->checks, &r, from, to, env->now, e);
 }
 
+/* How old a tenant lets it be. The date is the signed one: fetching an old statement again makes it no younger. */
+static bool young(const struct verify_env *env, const char *what, int64_t issued, struct err *e)
+{
+    const struct rule r = { "age", "limit of the age of collateral", what, ERR_COLLATERAL_TOO_OLD };
+    bool ok = intel_young_enough(issued, env);
+
+    if (env->settings->collateral_max_age == 0 || (ok && env->checks == NULL))
+        return true;
+    return check_true(env->checks, &r, ok, arena_printf(env->a, "signed at most %lld s ago", (long long)env->settings->collateral_max_age),
+                      arena_printf(env->a, "signed at %s, %lld s ago", stamp_text(issued).s, (long long)(env->now - issued)), e);
+}
+
 static bool not_listed(const struct verify_env *env, const char *name, enum err_code code, const struct revocation *crl,
                        const struct cert *c, struct err *e)
 {
@@ -465,6 +368,7 @@ static bool revocations(const struct pck_chain *chain, const struct verify_env *
                   j->root_crl->crl.next_update, grace, e)
         && window(j, env, "PCK CRL validity", "RFC 5280 section 6.3; SGX verification step 3", ERR_CRL_EXPIRED, j->pck_crl->crl.this_update,
                   j->pck_crl->crl.next_update, grace, e)
+        && young(env, "PCK CRL", j->pck_crl->crl.this_update, e)
         && not_listed(env, "intermediate CA not revoked", ERR_INTERMEDIATE_REVOKED, j->root_crl, &chain->intermediate, e)
         && not_listed(env, "PCK certificate not revoked", ERR_PCK_REVOKED, j->pck_crl, &chain->leaf, e);
 }
@@ -504,15 +408,39 @@ bool intel_judge_make(const struct pck_chain *chain, bool tdx, const struct veri
         goto refused;
     j.tcb = statement_get(&j, j.choice.tcb_info, env, e);
     if (!check_step(env->checks, &tcb_rule, j.tcb != NULL, "verifies over the text as received", e)
-        || !statement_check(j.tcb, "TCB info", j.tcb->tcb.issue, j.tcb->tcb.next, env, &j, e))
+        || !statement_check(j.tcb, "TCB info", j.tcb->tcb.issue, j.tcb->tcb.next, env, &j, e)
+        || !young(env, "TCB info", j.tcb->tcb.issue, e))
         goto refused;
     j.identity = statement_get(&j, j.choice.identity, env, e);
     if (!check_step(env->checks, &qe_rule, j.identity != NULL, "verifies over the text as received", e)
-        || !statement_check(j.identity, "QE identity", j.identity->identity.issue, j.identity->identity.next, env, &j, e))
+        || !statement_check(j.identity, "QE identity", j.identity->identity.issue, j.identity->identity.next, env, &j, e)
+        || !young(env, "QE identity", j.identity->identity.issue, e))
         goto refused;
     *ret = j;
     return true;
 refused:
     intel_judge_done(&j);
     return false;
+}
+
+/* -- the list of evaluation sets -- */
+
+bool intel_numbers_get(bool tdx, const struct intel_judge *by, const struct verify_env *env, struct intel_judge *ret_owner,
+                       const struct eval_numbers **ret, struct err *e)
+{
+    const struct collateral_item *item = intel_choose_numbers(tdx, env);
+    struct intel_judge owner = { .root_crl = by->root_crl };
+    const struct statement *st;
+
+    if (item == NULL)
+        return err_set(e, ERR_COLLATERAL_MISSING, "TCB evaluation numbers", "no list of the vendor's evaluation numbers for %s on hand",
+                       tdx ? "TDX" : "SGX");
+    st = statement_get(&owner, item, env, e);
+    if (st == NULL || !statement_check(st, "TCB evaluation numbers", st->numbers.issue, st->numbers.next, env, &owner, e)) {
+        intel_judge_done(&owner);
+        return false;
+    }
+    *ret_owner = owner;
+    *ret = &st->numbers;
+    return true;
 }

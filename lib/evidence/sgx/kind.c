@@ -33,4 +33,5 @@ const struct evidence_kind evidence_sgx = {
     .bound = sgx_evidence_bound,
     .claims = sgx_evidence_claims,
     .status = sgx_evidence_status,
+    .tcb_sets = true,
 };

@@ -157,6 +157,22 @@ struct enclave_identity {
 bool enclave_identity_parse(const struct json *body, struct arena *a, struct enclave_identity *ret,
                             struct err *e) CHECKED;
 
+/* The vendor's evaluation sets (4.3): which numbers there are, and since when. */
+struct eval_number {
+    int64_t number, event; /* event: date of the recovery that the set answers */
+};
+struct eval_numbers {
+    bool tdx;
+    int64_t issue, next;
+    struct eval_number *list;
+    size_t count;
+};
+bool eval_numbers_parse(const struct json *body, struct arena *a, struct eval_numbers *ret, struct err *e) CHECKED;
+/* Early is the highest number; standard the highest whose event is a year past. 0: there is none. */
+void eval_numbers_pick(const struct eval_numbers *n, int64_t now, int64_t *ret_standard, int64_t *ret_early);
+/* Both of a document as it was fetched, unverified: for whoever has to get the sets. */
+bool eval_numbers_peek(struct bytes document, int64_t now, struct arena *a, int64_t *ret_standard, int64_t *ret_early) CHECKED;
+
 /* Members that both kinds of level share: tcbDate, tcbStatus, advisoryIDs. */
 bool level_common_parse(const struct json *j, struct arena *a, struct tcb_level *ret, struct err *e) CHECKED;
 /* `name` as an integer from 0 to max, or ERR_COLLATERAL_FORMAT. */
@@ -177,7 +193,7 @@ struct signed_json {
 bool signed_json_parse(struct bytes in, const char *member, struct arena *a, struct signed_json *ret,
                        struct err *e) CHECKED;
 
-/* -- collateral (collateral.c): chosen, verified, kept -- */
+/* -- collateral: chosen (choose.c), verified and kept (collateral.c) -- */
 
 /* Which items of the bag judge this platform. */
 struct intel_choice {
@@ -185,6 +201,10 @@ struct intel_choice {
 };
 bool intel_choose(const struct pck_chain *chain, bool tdx, const struct verify_env *env,
                   struct intel_choice *ret, struct err *e) CHECKED;
+/* The newest list of evaluation numbers; NULL: none is at hand. */
+const struct collateral_item *intel_choose_numbers(bool tdx, const struct verify_env *env);
+/* Whether what was signed then is within the age that the settings allow. */
+bool intel_young_enough(int64_t issued, const struct verify_env *env);
 
 /* A statement whose signature by a trusted TCB signing chain holds. */
 struct statement {
@@ -193,6 +213,7 @@ struct statement {
     bool has_root;
     struct tcb_info tcb;              /* of COLL_TCB_INFO */
     struct enclave_identity identity; /* of COLL_QE_IDENTITY */
+    struct eval_numbers numbers;      /* of COLL_EVAL_NUMBERS */
     uint8_t item_hash[32], chain_hash[32]; /* as x-ms-sgx-collateral states them */
 };
 void statement_free(struct statement *s);
@@ -217,6 +238,27 @@ struct intel_judge {
 bool intel_judge_make(const struct pck_chain *chain, bool tdx, const struct verify_env *env,
                       struct intel_judge *ret, struct err *e) CHECKED;
 void intel_judge_done(struct intel_judge *j);
+/* The list of evaluation sets, verified likewise; `by` has judged already. What is not in a memo is owned by *ret_owner. */
+bool intel_numbers_get(bool tdx, const struct intel_judge *by, const struct verify_env *env, struct intel_judge *ret_owner,
+                       const struct eval_numbers **ret, struct err *e) CHECKED;
+
+/* -- the standard and the early set (sets.c) -- */
+
+/* What one set says of the platform. */
+struct tcb_set {
+    int64_t number;      /* 0: the vendor's list is not at hand, or names none */
+    const char *status;  /* enum tcb_status by name; TCB_SET_MISSING; or the error by which the set refuses the platform */
+    const char *missing; /* why nothing can be said; NULL else */
+    bool decided;        /* date and advisories are set */
+    int64_t date;
+    const struct bytes *advisories;
+    size_t advisory_count;
+};
+#define TCB_SET_MISSING "NOT_AT_HAND"
+struct tcb_sets {
+    bool evaluated; /* settings.tcb_sets */
+    struct tcb_set standard, early;
+};
 
 /* -- verification (verify.c) -- */
 
@@ -234,6 +276,7 @@ struct sgx_result {
     /* SHA-256 of each collateral document, for x-ms-sgx-collateral */
     uint8_t tcb_info_hash[32], tcb_certs_hash[32], tcb_crl_hash[32];
     uint8_t qe_id_hash[32], qe_certs_hash[32], qe_crl_hash[32];
+    struct tcb_sets sets;
 };
 
 /* Steps 2 to 13 without the platform level: chain, collateral, QE, quote signature. On success the
@@ -249,6 +292,16 @@ struct quote_verified {
 bool quote_verify_common(const struct quote *q, const struct verify_env *env, struct quote_verified *ret,
                          struct err *e) CHECKED;
 void quote_verified_done(struct quote_verified *v);
+/* The same platform under other settings: steps 3 to 7 and 10 to 12 once more, for a quote that holds. *ret borrows from v. */
+bool quote_judge_again(const struct quote *q, const struct quote_verified *v, const struct verify_env *env,
+                       struct quote_verified *ret, struct err *e) CHECKED;
+/* Both sets, each judged by the room's own `judge`, which fills status, date and advisories. false: out of memory. */
+bool tcb_sets_evaluate(const struct quote *q, const struct quote_verified *v, const struct verify_env *env,
+                       bool (*judge)(const void *evidence, const struct quote_verified *v, const struct verify_env *env,
+                                     struct tcb_set *ret, struct err *e),
+                       const void *evidence, struct tcb_sets *ret, struct err *e) CHECKED;
+/* Claims about sets and about the age that was demanded; nothing where neither was. */
+void tcb_sets_claims(const struct tcb_sets *s, const struct verify_env *env, struct claims *c);
 
 bool sgx_quote_verify(const struct quote *q, const struct verify_env *env, struct sgx_result *ret, struct err *e) CHECKED;
 

@@ -277,6 +277,24 @@ refused:
     return false;
 }
 
+bool quote_judge_again(const struct quote *q, const struct quote_verified *v, const struct verify_env *env,
+                       struct quote_verified *ret, struct err *e)
+{
+    struct quote_verified r = { .chain = v->chain, .ak = v->ak };
+    bool tdx = q->tee == TEE_TDX;
+
+    if (!intel_judge_make(v->chain, tdx, env, &r.judge, e))
+        return false;
+    if (platform_matches(v->chain, &r.judge.tcb->tcb, tdx, env, e) && qe_matches(q, &r.judge.identity->identity, tdx, env, e))
+        r.qe_level = qe_level(q, &r.judge.identity->identity, env, e);
+    if (r.qe_level == NULL) {
+        quote_verified_done(&r);
+        return false;
+    }
+    *ret = r;
+    return true;
+}
+
 /* -- steps 14 to 16 -- */
 
 enum tcb_status tcb_converge(enum level_status platform, enum level_status qe)
@@ -384,30 +402,50 @@ const struct tcb_level *sgx_platform_level(const struct pck_extension *x, const 
     return found;
 }
 
+/* What the statements that were chosen say of the platform. */
+static bool judge(const struct quote_verified *v, const struct verify_env *env, struct sgx_result *ret, struct err *e)
+{
+    const struct tcb_level *level = sgx_platform_level(&v->chain->ext, &v->judge.tcb->tcb, env, e);
+    const struct tcb_level *const both[] = { level, v->qe_level };
+
+    if (level == NULL)
+        return false;
+    ret->platform_status = level->status;
+    ret->tcb_date = level->date;
+    ret->qe_status = v->qe_level->status;
+    ret->qe_date = v->qe_level->date;
+    ret->status = tcb_converge(level->status, v->qe_level->status);
+    ret->ext = v->chain->ext;
+    ret->platform_ca = v->chain->platform_ca;
+    sgx_result_collateral(&v->judge, ret);
+    ret->decided = true;
+    return advisories_join(env->a, both, COUNT(both), &ret->advisories, &ret->advisory_count) || err_memory(e, WHAT);
+}
+
+static bool judge_set(const void *evidence, const struct quote_verified *v, const struct verify_env *env, struct tcb_set *ret,
+                      struct err *e)
+{
+    struct sgx_result r = { .decided = false };
+
+    (void)evidence;
+    if (!judge(v, env, &r, e))
+        return false;
+    ret->status = tcb_status_name(r.status);
+    ret->date = r.tcb_date;
+    ret->advisories = r.advisories;
+    ret->advisory_count = r.advisory_count;
+    return true;
+}
+
 bool sgx_quote_verify(const struct quote *q, const struct verify_env *env, struct sgx_result *ret, struct err *e)
 {
     struct quote_verified v;
-    const struct tcb_level *level;
-    bool ok = false;
+    bool ok;
 
     if (!quote_verify_common(q, env, &v, e))
         return false;
-    level = sgx_platform_level(&v.chain->ext, &v.judge.tcb->tcb, env, e);
-    if (level != NULL) {
-        const struct tcb_level *const both[] = { level, v.qe_level };
-
-        ret->platform_status = level->status;
-        ret->tcb_date = level->date;
-        ret->qe_status = v.qe_level->status;
-        ret->qe_date = v.qe_level->date;
-        ret->status = tcb_converge(level->status, v.qe_level->status);
-        ret->ext = v.chain->ext;
-        ret->platform_ca = v.chain->platform_ca;
-        sgx_result_collateral(&v.judge, ret);
-        ret->decided = true;
-        ok = (advisories_join(env->a, both, COUNT(both), &ret->advisories, &ret->advisory_count) || err_memory(e, WHAT))
-            && tcb_status_accepted(ret->status, env, WHAT, e);
-    }
+    ok = judge(&v, env, ret, e) && tcb_status_accepted(ret->status, env, WHAT, e)
+        && tcb_sets_evaluate(q, &v, env, judge_set, NULL, &ret->sets, e);
     quote_verified_done(&v);
     return ok;
 }

@@ -175,6 +175,7 @@ void tdx_evidence_claims(const struct tdx_evidence *ev, const struct verify_env 
     if (status != NULL)
         claims_str(ret, "x-ms-compliance-status", CLAIM_TO_BOTH | CLAIM_READ_ONLY, bytes_str(status));
     extra_claims(ev, env->settings->extra_claims ? CLAIM_TO_BOTH : CLAIM_TO_POLICY, ret);
+    tcb_sets_claims(&ev->result.sets, env, ret);
 }
 
 struct bytes tdx_isolation_json(const struct tdx_evidence *ev, const struct verify_env *env, struct bytes runtime,
@@ -225,4 +226,5 @@ const struct evidence_kind evidence_tdx = {
     .bound = tdx_bound,
     .claims = tdx_claims,
     .status = tdx_status,
+    .tcb_sets = true,
 };

@@ -51,6 +51,7 @@ struct tdx_result {
     size_t advisory_count;
     int64_t eval_number, earliest_issue, latest_issue, earliest_expiration;
     struct pck_extension ext;
+    struct tcb_sets sets;
 };
 
 /* -- levels.c: steps 7a, 14a to 14d -- */

@@ -53,6 +53,20 @@ static bool judge(const struct quote_verified *v, const struct td_body *td, cons
     return keep_advisories(&l, v->qe_level, env->a, ret) || err_memory(e, WHAT);
 }
 
+static bool judge_set(const void *evidence, const struct quote_verified *v, const struct verify_env *env, struct tcb_set *ret,
+                      struct err *e)
+{
+    struct tdx_result r = { .decided = false };
+
+    if (!judge(v, evidence, env, &r, e))
+        return false;
+    ret->status = tcb_status_name(r.status);
+    ret->date = r.tcb_date;
+    ret->advisories = r.advisories;
+    ret->advisory_count = r.advisory_count;
+    return true;
+}
+
 bool tdx_quote_verify(const struct quote *q, const struct td_body *td, const struct verify_env *env,
                       struct tdx_result *ret, struct err *e)
 {
@@ -62,8 +76,9 @@ bool tdx_quote_verify(const struct quote *q, const struct td_body *td, const str
 
     if (!quote_verify_common(q, env, &v, e))
         return false;
-    ok = judge(&v, td, env, &r, e);
+    ok = judge(&v, td, env, &r, e) && tcb_status_accepted(r.status, env, WHAT, e)
+        && tcb_sets_evaluate(q, &v, env, judge_set, td, &r.sets, e);
     quote_verified_done(&v);
     *ret = r;
-    return ok && tcb_status_accepted(r.status, env, WHAT, e);
+    return ok;
 }
