@@ -36,7 +36,7 @@ echo '{"debug":false,"svn":3}' >"$dir/claims/ok.json"
 echo '[{"type":"debug","value":true,"issuer":"AttestationService"}]' >"$dir/claims/debug.json"
 echo '{"debug":1.5}' >"$dir/broken.json"
 
-echo 1..31
+echo 1..33
 expect "check accepts" 0 "accepted, version 1.0" "$avouch" policy check "$dir/good.txt"
 expect "check tells the place" 1 "bad.txt:1:40: error:" "$avouch" policy check "$dir/bad.txt"
 expect "check suggests" 1 "did you mean '=='?" "$avouch" policy check "$dir/bad.txt"
