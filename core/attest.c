@@ -273,9 +273,13 @@ static bool read_policy(struct attestation *x, struct err *e)
     x->policy_hash = policy_hash(x->policy_text, x->a);
     c = policy_property(x->policy, "x-ms-sgx-tcbidentifier");
     if (c != NULL && !bytes_is(c->text, "azuredefault")) {
+        const char *number = arena_str(x->a, c->text);
+
         x->settings.tcb_identifier = c->text;
-        x->settings.tcb_eval_number = strtol(arena_str(x->a, c->text), NULL, 10);
+        x->settings.tcb_eval_number = number == NULL ? 0 : strtol(number, NULL, 10);
     }
+    if (x->a->failed) /* a draft may have used it up */
+        return err_memory(e, "policy");
     c = policy_property(x->policy, "required_pcr_mask");
     if (c != NULL)
         x->settings.required_pcr_mask = (uint32_t)c->integer;

@@ -200,8 +200,10 @@ static uint32_t baseline_of(const struct provider *p, struct bytes type, struct 
     if (policy_of_request(&r, a, &text, &empty, &e) && policy_compile(text, type, &compiled, &diag, &e)) {
         const struct claim *c = policy_property(compiled, "x-ms-sgx-tcbidentifier");
 
-        if (c != NULL && !bytes_is(c->text, "azuredefault"))
-            number = (uint32_t)strtoul(arena_str(a, c->text), NULL, 10);
+        const char *digits = c == NULL || bytes_is(c->text, "azuredefault") ? NULL : arena_str(a, c->text);
+
+        if (digits != NULL)
+            number = (uint32_t)strtoul(digits, NULL, 10);
         policy_free(compiled);
     }
     signed_request_done(&r);

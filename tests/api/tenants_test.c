@@ -458,6 +458,43 @@ static void tcb_baselines(void **state)
     expect_status(&got, 200);
 }
 
+/* A draft that leaves hardly any memory for what follows it: refused, and the worker lives. */
+static void greedy_draft(void **state)
+{
+    struct arena a;
+
+    (void)state;
+    for (size_t elements = 770000; elements < 840000; elements += 5000) {
+        struct answer got;
+        struct out text, payload, jws, body;
+
+        arena_init(&a, (size_t)64 << 20);
+        text = out_open(&a), payload = out_open(&a), jws = out_open(&a), body = out_open(&a);
+        out_text(&text, "version=1.1; configurationrules{ => issueproperty(type=\"x-ms-sgx-tcbidentifier\", value=\"12\"); };"
+                        "authorizationrules{ => permit(); }; //");
+        memset(out_room(&text, 200000), 'x', 200000);
+        out_text(&payload, "{\"AttestationPolicy\":\"");
+        b64url_print(&payload, out_view(&text));
+        out_text(&payload, "\",\"x\":[0");
+        for (size_t i = 1; i < elements; i++)
+            out_text(&payload, ",0");
+        out_text(&payload, "]}");
+        b64url_print(&jws, LIT("{\"alg\":\"none\"}"));
+        out_char(&jws, '.');
+        b64url_print(&jws, out_view(&payload));
+        out_char(&jws, '.');
+        out_text(&body, "{\"quote\":\"");
+        b64url_print(&body, test_vector(&the.a, "rest/evidence/sdk-SgxEnclave.bin"));
+        out_text(&body, "\",\"draftPolicyForAttestation\":\"");
+        out_bytes(&body, out_view(&jws));
+        out_text(&body, "\"}");
+        got = data("contoso-aad", "POST", "/attest/SgxEnclave", out_view(&body));
+        if (got.status == 503)
+            fail_msg("with %zu elements: %s", elements, (const char *)got.body.p);
+        arena_done(&a);
+    }
+}
+
 /* -- the store -- */
 
 static void store_execute(const char *sql)
@@ -627,6 +664,7 @@ int main(void)
         suite_add(&s, arena_printf(&the.a, "policy: %s", bad_policies[i].name), bad_policy, (void *)(uintptr_t)&bad_policies[i]);
     suite_add(&s, "set, attest, be refused, roll back, attest", walk, NULL);
     suite_add(&s, "TCB baselines", tcb_baselines, NULL);
+    suite_add(&s, "draft policy that uses up the memory", greedy_draft, NULL);
     for (size_t i = 0; i < COUNT(tamperings); i++)
         suite_add(&s, arena_printf(&the.a, "store: %s", tamperings[i].name), tampering, (void *)(uintptr_t)&tamperings[i]);
     suite_add(&s, "store goes back in time", store_goes_back, NULL);
