@@ -10,6 +10,7 @@
 
 #define MAC_LABEL "avouch provider head, version 1"
 #define POLICY_TOKEN_LIFETIME 3600
+#define MAX_JWS ((size_t)2 << 20) /* a policy has 256 KiB; encoded twice, with its signer's chain */
 
 /* -- trust in what the store gives back -- */
 
@@ -264,6 +265,8 @@ static bool open_request(struct core *c, const struct wire_fields *f, int64_t no
         return false;
     if (!wire_find(f, TAG_JWS, ret_jws))
         return err_set(e, ERR_INTERNAL, "message", "request body is missing");
+    if (ret_jws->n > MAX_JWS)
+        return err_set(e, ERR_TOO_LARGE, "request", "has %zu bytes, at most %zu are accepted", ret_jws->n, MAX_JWS);
     if (!signed_request_open(*ret_jws, now, a, r, e))
         return false;
     if (check_signer(p, r, e))

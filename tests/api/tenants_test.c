@@ -495,6 +495,45 @@ static void greedy_draft(void **state)
     }
 }
 
+static struct bytes letters(struct arena *a, const char *before, size_t n, const char *after)
+{
+    struct out o = out_open(a);
+    uint8_t *p;
+
+    out_text(&o, before);
+    p = out_room(&o, n);
+    assert_non_null(p);
+    memset(p, 'x', n);
+    out_text(&o, after);
+    return out_view(&o);
+}
+
+/* What is too large for the core is refused for its size; no connection ends, over which others' requests run. */
+static void large_requests(void **state)
+{
+    struct answer got = data("contoso-aad", "PUT", "/policies/TdxVm", letters(&the.a, PERMIT "//", 4000000, ""));
+    struct jobj o = jobj_open(&the.a);
+    struct out jws = out_open(&the.a);
+
+    (void)state;
+    expect_status(&got, 413);
+    jobj_b64url(&o, "AttestationPolicy", LIT(PERMIT));
+    jobj_str(&o, "more", letters(&the.a, "", 2000000, ""));
+    b64url_print(&jws, LIT("{\"alg\":\"none\"}"));
+    out_char(&jws, '.');
+    b64url_print(&jws, jobj_print(&o, false));
+    out_char(&jws, '.');
+    got = data("contoso-aad", "PUT", "/policies/TdxVm", out_view(&jws));
+    expect_status(&got, 413);
+    got = data("contoso-aad", "GET", "/policies/TdxVm", NONE);
+    expect_status(&got, 200);
+    got = arm("PUT", "/contoso-large",
+              (const char *)letters(&the.a, "{\"location\":\"x\",\"properties\":{\"policySigningCertificates\":{\"keys\":[{\"x5c\":[\"", 2000000, "\"]}]}}}").p);
+    expect_status(&got, 413);
+    got = data("contoso-iso", "POST", "/certificates:add", letters(&the.a, "", 3000000, ""));
+    expect_status(&got, 413);
+}
+
 /* -- the store -- */
 
 static void store_execute(const char *sql)
@@ -664,6 +703,7 @@ int main(void)
         suite_add(&s, arena_printf(&the.a, "policy: %s", bad_policies[i].name), bad_policy, (void *)(uintptr_t)&bad_policies[i]);
     suite_add(&s, "set, attest, be refused, roll back, attest", walk, NULL);
     suite_add(&s, "TCB baselines", tcb_baselines, NULL);
+    suite_add(&s, "requests that are too large", large_requests, NULL);
     suite_add(&s, "draft policy that uses up the memory", greedy_draft, NULL);
     for (size_t i = 0; i < COUNT(tamperings); i++)
         suite_add(&s, arena_printf(&the.a, "store: %s", tamperings[i].name), tampering, (void *)(uintptr_t)&tamperings[i]);
