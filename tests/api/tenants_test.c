@@ -560,6 +560,10 @@ static const struct tampering {
       "DELETE FROM provider; INSERT INTO provider SELECT * FROM t; DROP TABLE t", "its MAC does not fit" },
     { "MAC of another provider", "CREATE TABLE t AS SELECT * FROM provider; UPDATE provider SET mac=(SELECT mac FROM t WHERE name='contoso-iso')",
       "DELETE FROM provider; INSERT INTO provider SELECT * FROM t; DROP TABLE t", "its MAC does not fit" },
+    { "head of another provider",
+      "CREATE TABLE t AS SELECT * FROM provider; UPDATE provider SET head=(SELECT head FROM t WHERE name='contoso-iso'),"
+      " mac=(SELECT mac FROM t WHERE name='contoso-iso') WHERE name='contoso-aad'",
+      "DELETE FROM provider; INSERT INTO provider SELECT * FROM t; DROP TABLE t", "the record of 'contoso-aad' has the head of 'contoso-iso'" },
 };
 
 static void tampering(void **state)
