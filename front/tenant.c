@@ -127,3 +127,14 @@ bool tenant_put(struct request *rq, const char *type, struct out *frame, struct 
         wire_put(frame, TAG_POLICY_JWS, policy.jws);
     return true;
 }
+
+bool tenant_changed(struct request *rq)
+{
+    struct err e = { .code = ERR_NONE };
+    struct store_provider now;
+    bool found = false;
+
+    return !rq->tenant.shared && rq->tenant.row.name != NULL
+        && store_provider_find(rq->front->store, rq->tenant.row.name, &rq->a, &now, &found, &e)
+        && (!found || !bytes_equal(now.head, rq->tenant.row.head));
+}
