@@ -323,7 +323,7 @@ static bool gather_claims(struct attestation *x, struct err *e)
                               .memo = x->core->memo, .a = x->a, .reads = reads, .policy = x->policy };
     struct claims shown = claims_open(x->a);
 
-    if (!evidence_verify_keep(x->kind, &x->in, &env, &shown, &x->status, &x->evidence, e))
+    if (!evidence_verify_keep(x->kind, &x->in, &env, &shown, &x->status, &x->evidence, e) || !protocol_verified(x, e))
         return false;
     x->found = claims_open(x->a);
     common_claims(x);
