@@ -512,6 +512,31 @@ static void test_cert_padding(void **state)
     arena_done(&a);
 }
 
+/* That memory ran out says nothing about the certificate. */
+static void test_cert_memory(void **state)
+{
+    struct bytes pem;
+    struct arena a;
+    bool ok = false;
+
+    (void)state;
+    arena_init(&a, BUDGET);
+    pem = test_vector(&a, "tpm/protocol/aik-root.pem");
+    for (size_t budget = 64; !ok; budget += budget / 4) {
+        struct err e = { .code = ERR_NONE };
+        struct arena small;
+        struct cert c;
+
+        arena_init(&small, budget);
+        ok = ak_cert_read(pem, "certificate", &small, &c, &e);
+        if (!ok)
+            assert_refused(&e, ERR_NO_MEMORY, NULL);
+        arena_done(&small);
+        assert_true(budget < BUDGET);
+    }
+    arena_done(&a);
+}
+
 /* -- public areas -- */
 
 static void test_names(void **state)
@@ -1032,6 +1057,7 @@ static void add_vectors(struct suite *s)
         suite_add(s, name, test_chain, (void *)(uintptr_t)&chains[i]);
     }
     suite_add(s, "padded certificate", test_cert_padding, NULL);
+    suite_add(s, "certificate and no memory", test_cert_memory, NULL);
     suite_add(s, "names and public areas", test_names, NULL);
     for (size_t i = 0; i < COUNT(protocol); i++) {
         snprintf(name, sizeof(name), "protocol %s", protocol[i]);
