@@ -313,6 +313,26 @@ static void call_by_all(void **state)
     }
 }
 
+/* What other rows of the table of calls found in a path is no part of the scope that is asked for. */
+static void scope_of_other_rows(void **state)
+{
+    static const char path[] = "/subscriptions/v1/providers/Microsoft.Attestation/attestationProviders?api-version=2020-10-01";
+    const char *const argv[] = { program_path(&the.a, "avouch"), "admin", "token", "--role", "Owner@/subscriptions/v1/resourceGroups/providers",
+                                 "--subject", "tester", "--state", arena_printf(&the.a, "%s/state", the.state), NULL };
+    const char *headers[] = { NULL, NULL };
+    struct answer got;
+    struct bytes token;
+    int status;
+
+    (void)state;
+    token = run_program(&the.a, argv, &status);
+    assert_int_equal(status, 0);
+    headers[0] = arena_printf(&the.a, "Authorization: Bearer %.*s", (int)token.n - 1, (const char *)token.p);
+    got = service_call(&the, "GET", path, headers, NONE);
+    expect_status(&got, 401);
+    assert_non_null(strstr(answer_message(&the, &got), "on '/subscriptions/v1'"));
+}
+
 static const struct bad_token {
     const char *name, *header;
 } bad_tokens[] = {
@@ -702,6 +722,7 @@ int main(void)
         suite_add(&s, arena_printf(&the.a, "%s %s%s by every role", calls[i].method, calls[i].host, calls[i].path), call_by_all, (void *)(uintptr_t)&calls[i]);
     for (size_t i = 0; i < COUNT(bad_tokens); i++)
         suite_add(&s, arena_printf(&the.a, "token: %s", bad_tokens[i].name), bad_token, (void *)(uintptr_t)&bad_tokens[i]);
+    suite_add(&s, "scope of a path that other rows begin to match", scope_of_other_rows, NULL);
     suite_add(&s, "an attestation token is no ticket", attestation_token_is_no_ticket, NULL);
     for (size_t i = 0; i < COUNT(bad_policies); i++)
         suite_add(&s, arena_printf(&the.a, "policy: %s", bad_policies[i].name), bad_policy, (void *)(uintptr_t)&bad_policies[i]);
