@@ -225,6 +225,22 @@ static pid_t start_worker(struct core *c, const int *listeners, size_t count, si
     _exit(1);
 }
 
+/* Only processes of ours: a worker that could not be forked has no number, and -1 means every process. */
+static int end_workers(const pid_t *pids, size_t count, int status)
+{
+    for (size_t i = 0; i < count; i++)
+        if (pids[i] > 0)
+            (void)kill(pids[i], SIGKILL);
+    return status;
+}
+
+static bool started(pid_t pid)
+{
+    if (pid < 0)
+        log_line("error", "core", "a worker could not be forked; the service ends", "");
+    return pid > 0;
+}
+
 /* Replaces what died; a worker that dies at once again and again ends the service for its manager to see. */
 static int keep_workers(struct core *c, const int *listeners, size_t count)
 {
@@ -232,8 +248,11 @@ static int keep_workers(struct core *c, const int *listeners, size_t count)
     unsigned deaths = 0;
     int64_t first_death = 0;
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         pids[i] = start_worker(c, listeners, count, i);
+        if (!started(pids[i]))
+            return end_workers(pids, i, 1);
+    }
     while (!stopping) {
         int status;
         pid_t dead = waitpid(-1, &status, 0);
@@ -243,6 +262,7 @@ static int keep_workers(struct core *c, const int *listeners, size_t count)
 
             if (pids[i] != dead)
                 continue;
+            pids[i] = 0; /* the number may be another's from now on */
             if (deaths++ == 0 || clock_now() - first_death > 60) {
                 first_death = clock_now();
                 deaths = 1;
@@ -251,13 +271,13 @@ static int keep_workers(struct core *c, const int *listeners, size_t count)
                      WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
             log_line("error", "core", text, "");
             if (deaths > 64)
-                return 1;
+                return end_workers(pids, count, 1);
             pids[i] = start_worker(c, listeners, count, i);
+            if (!started(pids[i]))
+                return end_workers(pids, count, 1);
         }
     }
-    for (size_t i = 0; i < count; i++)
-        (void)kill(pids[i], SIGKILL);
-    return 0;
+    return end_workers(pids, count, 0);
 }
 
 /* avouch-core CONFIG-FD READY-FD LISTENER-FD... */
