@@ -72,7 +72,8 @@ static bool load_keys(const char *state, struct arena *a, struct key_set *ret, s
     random_bytes(fresh, sizeof(fresh));
     if (!keys_make(ret, e) || !file_write(seal_path, BYTES(fresh), 0600, e))
         return false;
-    return file_write(sealed_path, keys_seal(ret, BYTES(fresh), a), 0600, e);
+    sealed = keys_seal(ret, BYTES(fresh), a);
+    return sealed.p == NULL ? err_memory(e, "signing keys") : file_write(sealed_path, sealed, 0600, e);
 }
 
 static bool core_open(const struct config *cf, struct arena *a, struct core *c, struct err *e)
