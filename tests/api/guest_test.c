@@ -84,7 +84,7 @@ static const struct row {
 } rows[] = {
     { "linux-trustedlaunch", NULL },
     { "accept-log-uncovered-pcrs", NULL },
-    { "reject-enckey-replaced", "the certified name is not the name of EncKeyPub" },
+    { "reject-enckey-replaced", "EncKeyPub: the certified name is not the name of public" },
     { "reject-log-other-boot", "does not replay to the quoted PCR" },
     { "reject-no-aik-cert", "a Trusted Launch machine needs one" },
     { "reject-pcr-changed", "PcrQuote" },

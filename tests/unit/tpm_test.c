@@ -8,6 +8,11 @@
 #include "codec/pem.h"
 #include "evidence/tpm/akcert.h"
 #include "evidence/tpm/tpm.h"
+#include "evidence/tpm/tpm_priv.h"
+
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -578,6 +583,91 @@ static void test_names(void **state)
     }
 }
 
+static void out_2b(struct out *o, struct bytes b)
+{
+    out_u8(o, (uint8_t)(b.n >> 8));
+    out_u8(o, (uint8_t)b.n);
+    out_bytes(o, b);
+}
+
+/* A certification as a TPM makes it, and its signature by an attestation key that we made up. */
+static void certify(EVP_PKEY *aik, struct bytes name, struct bytes challenge, struct arena *a, struct tpm_key_object *k)
+{
+    struct out o = out_open(a), sig = out_open(a);
+    uint8_t raw[256];
+    size_t n = sizeof(raw);
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+    out_bytes(&o, LIT("\xff\x54\x43\x47\x80\x17"));
+    out_2b(&o, (struct bytes){ NULL, 0 });
+    out_2b(&o, challenge);
+    out_bytes(&o, LIT("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0"));
+    out_2b(&o, name);
+    out_2b(&o, (struct bytes){ NULL, 0 });
+    k->certification = out_view(&o);
+    assert_int_equal(EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, aik), 1);
+    assert_int_equal(EVP_DigestSign(ctx, raw, &n, k->certification.p, k->certification.n), 1);
+    EVP_MD_CTX_free(ctx);
+    out_bytes(&sig, LIT("\0\x14\0\x0b"));
+    out_2b(&sig, bytes_of(raw, n));
+    k->signature = out_view(&sig);
+}
+
+static struct key *public_of(EVP_PKEY *pkey)
+{
+    unsigned char *der = NULL;
+    int n = i2d_PUBKEY(pkey, &der);
+    struct err e = { .code = ERR_NONE };
+    struct key *k = NULL;
+
+    assert_true(n > 0);
+    assert_ok(key_from_spki(bytes_of(der, (size_t)n), "key", &k, &e), &e);
+    OPENSSL_free(der);
+    return k;
+}
+
+/* Whoever finds two public areas with one SHA-1 gets the one certified that is his to load, and shows the other. */
+static void test_name_algorithm(void **state)
+{
+    static const struct {
+        uint8_t alg;
+        enum err_code code;
+    } rows[] = { { TPM_SHA256, ERR_NONE }, { TPM_SHA384, ERR_NONE }, { TPM_SHA1, ERR_CERTIFY_NAME } };
+    const struct bytes challenge = LIT("0123456789abcdef");
+    EVP_PKEY *pkey = EVP_RSA_gen(2048);
+    AUTO_KEY aik = public_of(pkey);
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct tpm_key_object k = { .binding = TPM_BOUND_CERTIFY };
+        struct err e = { .code = ERR_NONE };
+        uint8_t name[2 + HASH_MAX_SIZE], *area;
+        struct tpm_public p;
+        struct arena a;
+        size_t n;
+
+        arena_init(&a, BUDGET);
+        k.public = arena_copy(&a, test_vector(&a, "tpm/qemu/uki-sb/k.tpm2b_public"));
+        area = arena_alloc(&a, k.public.n);
+        memcpy(area, k.public.p, k.public.n);
+        area[5] = rows[i].alg; /* behind the size and the type */
+        k.public.p = area;
+        assert_ok(tpm_public_parse(k.public, ERR_FORMAT, "public", &p, &e), &e);
+        k.jwk.n = p.n;
+        k.jwk.e = LIT("\1\0\1");
+        assert_true(tpm_public_name(&p, name, &n));
+        certify(pkey, bytes_of(name, n), challenge, &a, &k);
+        if (rows[i].code == ERR_NONE) {
+            assert_ok(tpm_key_object_check(&k, aik, challenge, "request_key", &e), &e);
+        } else {
+            assert_false(tpm_key_object_check(&k, aik, challenge, "request_key", &e));
+            assert_refused(&e, rows[i].code, "SHA1");
+        }
+        arena_done(&a);
+    }
+    EVP_PKEY_free(pkey);
+}
+
 /* -- protocol -- */
 
 static const char *const protocol[] = {
@@ -1056,6 +1146,7 @@ static void add_vectors(struct suite *s)
         snprintf(name, sizeof(name), "chain: %s", chains[i].name);
         suite_add(s, name, test_chain, (void *)(uintptr_t)&chains[i]);
     }
+    suite_add(s, "algorithms of names", test_name_algorithm, NULL);
     suite_add(s, "padded certificate", test_cert_padding, NULL);
     suite_add(s, "certificate and no memory", test_cert_memory, NULL);
     suite_add(s, "names and public areas", test_names, NULL);
