@@ -132,14 +132,17 @@ static bool put_head(struct core *c, struct head *h, struct arena *a, struct out
 
 /* -- providers -- */
 
-/* policySigningCertificates {"keys":[{"x5c":[...]}]}: the first certificate of each key. */
+/* policySigningCertificates {"keys":[{"x5c":[...]}]}: the first certificate of each key. An empty object or list is
+ * none; what has another form is refused, since whoever sent it wants a provider whose policies are signed. */
 static bool read_signers(struct bytes text, struct arena *a, struct head *h, struct err *e)
 {
     const struct json *j, *keys;
 
     if (!json_parse(text, JSON_DEPTH, "policySigningCertificates", a, &j, e))
         return false;
-    keys = json_member(j, "keys");
+    keys = json_member_nocase(j, "keys");
+    if (!json_is(keys, JSON_ARRAY) && !(json_is(j, JSON_OBJECT) && j->count == 0))
+        return err_set(e, ERR_BAD_REQUEST, "policySigningCertificates", "is no object with a list 'keys'");
     for (const struct json *k = keys == NULL ? NULL : keys->child; k != NULL; k = k->next) {
         struct cert *chain;
         size_t n;

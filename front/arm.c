@@ -169,7 +169,7 @@ static bool read_creation(struct request *rq, struct creation *ret, struct err *
                                         .location = arena_str(&rq->a, location), .tags = print_tags(json_member_nocase(j, "tags"), &rq->a),
                                         .created = front_now(rq->front) };
     signers = json_member_nocase(properties, "policySigningCertificates");
-    if (signers != NULL && signers->type == JSON_OBJECT)
+    if (signers != NULL && signers->type != JSON_NULL) /* whatever its form: the core reads it, or refuses */
         ret->signers = signers->raw;
     return enabled(properties, "publicNetworkAccess", true, &ret->row.public_access, e)
         && enabled(properties, "tpmAttestationAuthentication", true, &ret->row.tpm_authentication, e);

@@ -231,6 +231,42 @@ static void bad_name(void **state)
     assert_non_null(strstr(answer_message(&the, &got), "3 to 24 letters"));
 }
 
+/* Signers in a form that is not read are no reason to create a provider without signers. */
+static const struct signer_form {
+    const char *name, *before, *after;
+    const char *model; /* NULL: refused */
+} signer_forms[] = {
+    { "keys in other letters", "{\"Keys\":", "}", "Isolated" },
+    { "a list", "", "", NULL },
+    { "another member", "{\"certificates\":", "}", NULL },
+    { "keys that are no list", "{\"keys\":{\"keys\":", "}}", NULL },
+    { "no keys", "{\"keys\":[],\"was\":", "}", "AAD" },
+};
+
+static void signer_form(void **state)
+{
+    const struct signer_form *f = *state;
+    const struct json *signers = json_member(recorded_claims(recording("certificates-get-isolated")), "x-ms-policy-certificates");
+    struct out o = out_open(&the.a);
+    struct answer got;
+
+    out_text(&o, "{\"location\":\"x\",\"properties\":{\"policySigningCertificates\":");
+    out_text(&o, f->before);
+    out_bytes(&o, json_member(signers, "keys")->raw);
+    out_text(&o, f->after);
+    out_text(&o, "}}");
+    got = arm("PUT", "/contoso-forms", (const char *)out_view(&o).p);
+    if (f->model == NULL) {
+        expect_status(&got, 400);
+        assert_non_null(strstr(answer_message(&the, &got), "policySigningCertificates"));
+        return;
+    }
+    expect_status(&got, 201);
+    assert_text(text_of(json_member(got.json, "properties"), "trustModel"), f->model);
+    got = arm("DELETE", "/contoso-forms", NULL);
+    expect_status(&got, 200);
+}
+
 /* -- roles -- */
 
 enum who {
@@ -718,6 +754,8 @@ int main(void)
     suite_add(&s, "create, change, list, delete", create_and_list, NULL);
     for (size_t i = 0; i < COUNT(bad_names); i++)
         suite_add(&s, arena_printf(&the.a, "name '%s'", bad_names[i].name), bad_name, (void *)(uintptr_t)&bad_names[i]);
+    for (size_t i = 0; i < COUNT(signer_forms); i++)
+        suite_add(&s, arena_printf(&the.a, "signers: %s", signer_forms[i].name), signer_form, (void *)(uintptr_t)&signer_forms[i]);
     for (size_t i = 0; i < COUNT(calls); i++)
         suite_add(&s, arena_printf(&the.a, "%s %s%s by every role", calls[i].method, calls[i].host, calls[i].path), call_by_all, (void *)(uintptr_t)&calls[i]);
     for (size_t i = 0; i < COUNT(bad_tokens); i++)
