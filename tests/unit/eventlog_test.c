@@ -658,6 +658,40 @@ static void test_disguise(void **state)
     arena_done(&m.f.a);
 }
 
+/* Separators of PCR 0 to 7: types are not measured, so a second one, or one that tells an error, counts under any. */
+static const struct separator_row {
+    const char *name;
+    uint32_t type; /* of one more event in PCR 4; 0: none */
+    const char *content;
+    bool valid;
+} separator_rows[] = {
+    { "one each", 0, NULL, true },
+    { "two", EV_SEPARATOR, "\0\0\0\0", false },
+    { "a second one as an action", EV_EFI_ACTION, "\0\0\0\0", false },
+    { "an error as an action", EV_EFI_ACTION, "\1\0\0\0", false },
+    { "of Windows", EV_SEPARATOR, "WBCL", false },
+};
+
+static void test_separators(void **state)
+{
+    const struct separator_row *row = *state;
+    struct err e = { .code = ERR_NONE };
+    struct claims c;
+    struct maker m;
+
+    maker_init(&m);
+    if (row->type != 0)
+        put_event(&m.o, 4, row->type, bytes_of(row->content, 4), bytes_of(row->content, 4));
+    for (uint32_t pcr = 0; pcr < 8; pcr++)
+        if (pcr != 4 || row->content == NULL || row->content[0] == 0)
+            put_event(&m.o, pcr, EV_SEPARATOR, ZEROS, ZEROS);
+    assert_ok(maker_judge(&m, &e), &e);
+    c = claims_open(&m.f.a);
+    tpm_state_claims(m.f.s, false, &c);
+    assert_int_equal(claims_find(&c, "firmwareSeparatorsValid")->boolean, row->valid);
+    arena_done(&m.f.a);
+}
+
 /* A deep or endless nesting ends with a reason. */
 static void test_sipa_limits(void **state)
 {
@@ -805,6 +839,10 @@ int main(void)
     for (size_t i = 0; i < COUNT(disguises); i++) {
         snprintf(name, sizeof(name), "Windows flag as %s", disguises[i].name);
         suite_add(&s, name, test_disguise, (void *)(uintptr_t)&disguises[i]);
+    }
+    for (size_t i = 0; i < COUNT(separator_rows); i++) {
+        snprintf(name, sizeof(name), "separators: %s", separator_rows[i].name);
+        suite_add(&s, name, test_separators, (void *)(uintptr_t)&separator_rows[i]);
     }
     for (size_t i = 0; i < COUNT(limits); i++) {
         snprintf(name, sizeof(name), "malformed: %s", limits[i].name);
