@@ -184,19 +184,29 @@ static void free_opened(void *p)
     arena_done(&own);
 }
 
+/* Kept are text and signer alone: what else came in the envelope may be much larger when it is read. */
 static bool read_envelope(struct bytes jws, struct opened_policy *ret, struct err *e)
 {
+    struct arena scratch;
     struct signed_request r;
+    struct bytes text, signer = { NULL, 0 };
     bool empty, ok;
 
-    if (!signed_request_open(jws, ANY_TIME, &ret->own, &r, e))
+    arena_init(&scratch, CORE_REQUEST_BUDGET);
+    if (!signed_request_open(jws, ANY_TIME, &scratch, &r, e)) {
+        arena_done(&scratch);
         return false;
-    ok = policy_of_request(&r, &ret->own, &ret->text, &empty, e);
-    if (ok && r.is_signed) {
-        ret->signer = policy_signer_json(&r, &ret->own);
-        ok = ret->signer.p != NULL || err_memory(e, "policy signer");
+    }
+    ok = policy_of_request(&r, &scratch, &text, &empty, e);
+    if (ok) {
+        if (r.is_signed)
+            signer = policy_signer_json(&r, &scratch);
+        ret->text = arena_copy(&ret->own, text);
+        ret->signer = arena_copy(&ret->own, signer);
+        ok = (!scratch.failed && !ret->own.failed) || err_memory(e, "policy");
     }
     signed_request_done(&r);
+    arena_done(&scratch);
     return ok;
 }
 

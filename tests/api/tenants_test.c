@@ -5,6 +5,7 @@
 #include "codec/b64.h"
 #include "crypto/hash.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -590,6 +591,64 @@ static void large_requests(void **state)
     expect_status(&got, 413);
 }
 
+/* Resident bytes of the core's workers: the children of its root process. */
+static size_t core_memory(void)
+{
+    long root = (long)service_child(&the, "avouch-core"), pages = 0, sum = 0;
+    const struct dirent *entry;
+    DIR *d = opendir("/proc");
+
+    assert_non_null(d);
+    while ((entry = readdir(d)) != NULL) {
+        long pid = strtol(entry->d_name, NULL, 10), parent = 0;
+        char path[64];
+        FILE *f;
+
+        snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+        f = pid > 0 ? fopen(path, "r") : NULL;
+        if (f == NULL)
+            continue;
+        if (fscanf(f, "%*d (%*[^)]) %*c %ld", &parent) == 1 && parent == root
+            && fscanf(f, " %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %*u %*u %ld", &pages) == 1)
+            sum += pages;
+        fclose(f);
+    }
+    closedir(d);
+    return (size_t)sum * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Of a policy the core keeps its text, not all that came with it: many versions must not fill its memory. */
+static void kept_policies(void **state)
+{
+    size_t before = 0;
+
+    (void)state;
+    for (int version = 0; version < 12; version++) {
+        struct jobj o = jobj_open(&the.a);
+        struct out jws = out_open(&the.a), zeros = out_open(&the.a);
+        struct answer got;
+
+        out_printf(&zeros, "[%d", version);
+        for (int i = 0; i < 500000; i++)
+            out_text(&zeros, ",0");
+        out_char(&zeros, ']');
+        jobj_b64url(&o, "AttestationPolicy", LIT(PERMIT));
+        jobj_json(&o, "more", out_view(&zeros));
+        b64url_print(&jws, LIT("{\"alg\":\"none\"}"));
+        out_char(&jws, '.');
+        b64url_print(&jws, jobj_print(&o, false));
+        out_char(&jws, '.');
+        got = data("contoso-aad", "PUT", "/policies/SgxEnclave", out_view(&jws));
+        expect_status(&got, 200);
+        got = attest_contoso();
+        expect_status(&got, 200);
+        if (version == 1)
+            before = core_memory();
+    }
+    assert_true(before > 0);
+    assert_in_range(core_memory(), 1, before + ((size_t)100 << 20));
+}
+
 /* -- the store -- */
 
 static void store_execute(const char *sql)
@@ -767,6 +826,7 @@ int main(void)
     suite_add(&s, "set, attest, be refused, roll back, attest", walk, NULL);
     suite_add(&s, "TCB baselines", tcb_baselines, NULL);
     suite_add(&s, "requests that are too large", large_requests, NULL);
+    suite_add(&s, "large policies are not kept", kept_policies, NULL);
     suite_add(&s, "draft policy that uses up the memory", greedy_draft, NULL);
     for (size_t i = 0; i < COUNT(tamperings); i++)
         suite_add(&s, arena_printf(&the.a, "store: %s", tamperings[i].name), tampering, (void *)(uintptr_t)&tamperings[i]);
