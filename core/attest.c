@@ -153,7 +153,7 @@ static bool compile(struct attestation *x, struct err *e)
     static const char tag;
     const struct bytes both[] = { bytes_str(x->kind->name), LIT("\0"), x->policy_text };
     struct digest key = hash_parts(HASH_SHA256, both, COUNT(both));
-    struct policy *p = x->draft ? NULL : memo_find(x->core->memo, &tag, key.p);
+    struct policy *p = x->draft ? NULL : memo_find(x->core->policies, &tag, key.p);
 
     if (p == NULL) {
         struct policy_diagnostics diag = policy_diagnostics_open(x->a);
@@ -164,7 +164,7 @@ static bool compile(struct attestation *x, struct err *e)
         }
         if (x->draft)
             x->compiled_draft = p;
-        else if (!memo_put(x->core->memo, &tag, key.p, p, free_policy))
+        else if (!memo_put_sized(x->core->policies, &tag, key.p, p, policy_size(p), free_policy))
             return err_memory(e, "policy");
     }
     x->policy = p;
@@ -216,7 +216,7 @@ static bool own_policy(struct attestation *x, const struct provider *p, struct e
 {
     static const char tag;
     struct digest key = sha256(p->policy_jws);
-    struct opened_policy *o = memo_find(x->core->memo, &tag, key.p);
+    struct opened_policy *o = memo_find(x->core->policies, &tag, key.p);
 
     if (o == NULL) {
         struct arena own;
@@ -232,7 +232,7 @@ static bool own_policy(struct attestation *x, const struct provider *p, struct e
             free_opened(o);
             return false;
         }
-        if (!memo_put(x->core->memo, &tag, key.p, o, free_opened))
+        if (!memo_put_sized(x->core->policies, &tag, key.p, o, CORE_REQUEST_BUDGET - o->own.left, free_opened))
             return err_memory(e, "policy");
     }
     x->policy_text = o->text;

@@ -200,14 +200,16 @@ static void worker_main(struct core *c, int listener)
     w.listener = listener;
     c->memo = memo_new(8192);
     c->items = memo_new(4096);
+    c->policies = memo_new(4096);
     c->seen = memo_new(65536);
     arena_init(&c->replay_arena, (size_t)8 << 20);
     c->replay = tpm_replay_open(&c->replay_arena, 65536);
     arena_init(&w.a, CORE_REQUEST_BUDGET);
-    if (c->memo == NULL || c->items == NULL || c->seen == NULL || c->replay == NULL || !sandbox_enter(SANDBOX_CORE, NULL, &e)) {
+    if (c->memo == NULL || c->items == NULL || c->policies == NULL || c->seen == NULL || c->replay == NULL || !sandbox_enter(SANDBOX_CORE, NULL, &e)) {
         log_error("core", &e);
         _exit(1);
     }
+    memo_limit(c->policies, CORE_POLICY_MEMORY);
     worker_loop(&w);
 }
 
