@@ -492,6 +492,36 @@ static void walk(void **state)
     assert_true(json_member(got.json, "records")->count >= 6);
 }
 
+static struct bytes letters(struct arena *a, const char *before, size_t n, const char *after)
+{
+    struct out o = out_open(a);
+    uint8_t *p;
+
+    out_text(&o, before);
+    p = out_room(&o, n);
+    assert_non_null(p);
+    memset(p, 'x', n);
+    out_text(&o, after);
+    return out_view(&o);
+}
+
+/* Who is nobody decides little of what is written down for good. */
+static void long_headers(void **state)
+{
+    const char *run = (const char *)letters(&the.a, "", 6000, "").p, *shown;
+    const char *const headers[] = { arena_printf(&the.a, "User-Agent: %s", run), arena_printf(&the.a, "Content-Type: %s", run), NULL };
+    struct answer got = service_call_host(&the, "contoso-aad.localhost", "GET", "/policies/SgxEnclave?api-version=2020-10-01", headers, NONE);
+
+    (void)state;
+    expect_status(&got, 401);
+    got = data("contoso-aad", "GET", "/audit?limit=1000", NONE);
+    expect_status(&got, 200);
+    shown = strstr((const char *)got.body.p, "xxxxxxxx");
+    assert_non_null(shown);
+    for (; shown != NULL; shown = strstr(shown + strspn(shown, "x"), "xxxxxxxx"))
+        assert_in_range(strspn(shown, "x"), 8, 256);
+}
+
 static void tcb_baselines(void **state)
 {
     struct answer got = data("contoso-aad", "GET", "/tcbbaselines/SgxEnclave", NONE);
@@ -550,19 +580,6 @@ static void greedy_draft(void **state)
             fail_msg("with %zu elements: %s", elements, (const char *)got.body.p);
         arena_done(&a);
     }
-}
-
-static struct bytes letters(struct arena *a, const char *before, size_t n, const char *after)
-{
-    struct out o = out_open(a);
-    uint8_t *p;
-
-    out_text(&o, before);
-    p = out_room(&o, n);
-    assert_non_null(p);
-    memset(p, 'x', n);
-    out_text(&o, after);
-    return out_view(&o);
 }
 
 /* What is too large for the core is refused for its size; no connection ends, over which others' requests run. */
@@ -824,6 +841,7 @@ int main(void)
     for (size_t i = 0; i < COUNT(bad_policies); i++)
         suite_add(&s, arena_printf(&the.a, "policy: %s", bad_policies[i].name), bad_policy, (void *)(uintptr_t)&bad_policies[i]);
     suite_add(&s, "set, attest, be refused, roll back, attest", walk, NULL);
+    suite_add(&s, "long headers of nobody", long_headers, NULL);
     suite_add(&s, "TCB baselines", tcb_baselines, NULL);
     suite_add(&s, "requests that are too large", large_requests, NULL);
     suite_add(&s, "large policies are not kept", kept_policies, NULL);
