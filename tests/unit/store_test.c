@@ -25,7 +25,8 @@ static void test_update(void **state)
     arena_init(&a, 1 << 20);
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof(path), "%s/store.db", folder);
-    assert_ok(store_open(path, &one, &e) && store_open(path, &two, &e), &e);
+    assert_ok(store_open(path, &one, &e), &e);
+    assert_ok(store_open(path, &two, &e), &e);
     assert_ok(store_provider_add(one, &made, &e), &e);
     assert_ok(store_provider_find(two, "contoso", &a, &p, &found, &e) && found, &e); /* as it was */
     assert_false(p.tpm_authentication);
