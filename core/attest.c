@@ -163,7 +163,7 @@ static bool compile(struct attestation *x, struct err *e)
     static const char tag;
     const struct bytes both[] = { bytes_str(x->kind->name), LIT("\0"), x->policy_text };
     struct digest key = hash_parts(HASH_SHA256, both, COUNT(both));
-    struct policy *p = x->draft ? NULL : memo_find(x->core->memo, &tag, key.p);
+    struct policy *p = x->draft ? NULL : memo_find(x->core->policies, &tag, key.p);
 
     if (p == NULL) {
         struct policy_diagnostics diag = policy_diagnostics_open(x->a);
@@ -174,7 +174,7 @@ static bool compile(struct attestation *x, struct err *e)
         }
         if (x->draft)
             x->compiled_draft = p;
-        else if (!memo_put(x->core->memo, &tag, key.p, p, free_policy))
+        else if (!memo_put_sized(x->core->policies, &tag, key.p, p, policy_size(p), free_policy))
             return err_memory(e, "policy");
     }
     x->policy = p;
@@ -194,19 +194,29 @@ static void free_opened(void *p)
     arena_done(&own);
 }
 
+/* Kept are text and signer alone: what else came in the envelope may be much larger when it is read. */
 static bool read_envelope(struct bytes jws, struct opened_policy *ret, struct err *e)
 {
+    struct arena scratch;
     struct signed_request r;
+    struct bytes text, signer = { NULL, 0 };
     bool empty, ok;
 
-    if (!signed_request_open(jws, ANY_TIME, &ret->own, &r, e))
+    arena_init(&scratch, CORE_REQUEST_BUDGET);
+    if (!signed_request_open(jws, ANY_TIME, &scratch, &r, e)) {
+        arena_done(&scratch);
         return false;
-    ok = policy_of_request(&r, &ret->own, &ret->text, &empty, e);
-    if (ok && r.is_signed) {
-        ret->signer = policy_signer_json(&r, &ret->own);
-        ok = ret->signer.p != NULL || err_memory(e, "policy signer");
+    }
+    ok = policy_of_request(&r, &scratch, &text, &empty, e);
+    if (ok) {
+        if (r.is_signed)
+            signer = policy_signer_json(&r, &scratch);
+        ret->text = arena_copy(&ret->own, text);
+        ret->signer = arena_copy(&ret->own, signer);
+        ok = (!scratch.failed && !ret->own.failed) || err_memory(e, "policy");
     }
     signed_request_done(&r);
+    arena_done(&scratch);
     return ok;
 }
 
@@ -216,7 +226,7 @@ static bool own_policy(struct attestation *x, const struct provider *p, struct e
 {
     static const char tag;
     struct digest key = sha256(p->policy_jws);
-    struct opened_policy *o = memo_find(x->core->memo, &tag, key.p);
+    struct opened_policy *o = memo_find(x->core->policies, &tag, key.p);
 
     if (o == NULL) {
         struct arena own;
@@ -232,7 +242,7 @@ static bool own_policy(struct attestation *x, const struct provider *p, struct e
             free_opened(o);
             return false;
         }
-        if (!memo_put(x->core->memo, &tag, key.p, o, free_opened))
+        if (!memo_put_sized(x->core->policies, &tag, key.p, o, CORE_REQUEST_BUDGET - o->own.left, free_opened))
             return err_memory(e, "policy");
     }
     x->policy_text = o->text;
@@ -294,9 +304,13 @@ static bool read_policy(struct attestation *x, struct err *e)
     read_collateral_rules(x);
     c = policy_property(x->policy, "x-ms-sgx-tcbidentifier");
     if (c != NULL && !bytes_is(c->text, "azuredefault")) {
+        const char *number = arena_str(x->a, c->text);
+
         x->settings.tcb_identifier = c->text;
-        x->settings.tcb_eval_number = strtol(arena_str(x->a, c->text), NULL, 10);
+        x->settings.tcb_eval_number = number == NULL ? 0 : strtol(number, NULL, 10);
     }
+    if (x->a->failed) /* a draft may have used it up */
+        return err_memory(e, "policy");
     c = policy_property(x->policy, "required_pcr_mask");
     if (c != NULL)
         x->settings.required_pcr_mask = (uint32_t)c->integer;
@@ -348,7 +362,7 @@ static bool gather_claims(struct attestation *x, struct err *e)
                               .memo = x->core->memo, .a = x->a, .reads = reads, .policy = x->policy };
     struct claims shown = claims_open(x->a);
 
-    if (!evidence_verify_keep(x->kind, &x->in, &env, &shown, &x->status, &x->evidence, e))
+    if (!evidence_verify_keep(x->kind, &x->in, &env, &shown, &x->status, &x->evidence, e) || !protocol_verified(x, e))
         return false;
     x->found = claims_open(x->a);
     common_claims(x);

@@ -16,6 +16,7 @@ struct attestation {
     struct provider provider;
     const char *issuer;
     struct evidence_input in;
+    int64_t challenge_expires; /* TPM: of in.challenge */
     struct settings settings;
     struct collateral collateral;
     enum sig_alg alg;
@@ -36,6 +37,8 @@ struct attestation {
 
 /* Before anything is verified: TPM's first message is answered; of its second one the challenge is opened. */
 bool protocol_begin(struct attestation *x, struct err *e) CHECKED;
+/* After the evidence was verified: a challenge is answered once. What does not verify is no answer. */
+bool protocol_verified(struct attestation *x, struct err *e) CHECKED;
 /* Members iat, nbf, exp and jti, and how the header names the key, differ for TPM. */
 struct token_form {
     int64_t not_before, expires;

@@ -11,6 +11,7 @@
 #include "wire/wire.h"
 
 #define CORE_REQUEST_BUDGET ((size_t)64 << 20)
+#define CORE_POLICY_MEMORY ((size_t)384 << 20) /* of a worker; more than any two policies hold */
 
 struct core {
     struct key_set keys;
@@ -19,7 +20,8 @@ struct core {
     bool dev;             /* --dev: the development anchor is trusted and tokens say so */
     bool probe;           /* answers MSG_PROBE: tests of the sandbox */
     int64_t clock_offset; /* --dev only: pretended minus real time */
-    struct memo *memo;    /* verified chains and collateral, compiled policies */
+    struct memo *memo;    /* verified chains and collateral */
+    struct memo *policies; /* opened and compiled, limited by what they hold */
     struct tpm_replay *replay; /* challenges that were answered, in an arena of its own */
     struct arena replay_arena;
     struct memo *seen;    /* newest version of each provider's head */

@@ -37,19 +37,21 @@ static bool probe(struct core *c, const struct wire_fields *f, int64_t now, stru
     return err_set(e, ERR_INTERNAL, "probe", "the system call came back: %s", errno == 0 ? "done" : "refused by other means");
 }
 
+/* Whatever was stored must be readable: what reads and what changes takes the largest head and the largest
+ * stored policy beside its own body. */
 static const struct {
     enum wire_message message;
-    size_t max; /* of the payload */
+    size_t max; /* of the payload: larger ones are answered with ERR_TOO_LARGE */
     handler *act;
 } table[] = {
     { MSG_PING, 0, ping },
     { MSG_ATTEST, WIRE_MAX_PAYLOAD, core_attest },
     { MSG_CERTS, 8 << 10, core_certs },
     { MSG_PROVIDER_NEW, 1 << 20, core_provider_new },
-    { MSG_POLICY_GET, 2 << 20, core_policy_get },
-    { MSG_POLICY_SET, 4 << 20, core_policy_set },
-    { MSG_POLICY_RESET, 4 << 20, core_policy_reset },
-    { MSG_SIGNERS_GET, 1 << 20, core_signers_get },
+    { MSG_POLICY_GET, 8 << 20, core_policy_get },
+    { MSG_POLICY_SET, 8 << 20, core_policy_set },
+    { MSG_POLICY_RESET, 8 << 20, core_policy_reset },
+    { MSG_SIGNERS_GET, 4 << 20, core_signers_get },
     { MSG_SIGNERS_CHANGE, 2 << 20, core_signers_change },
     { MSG_ADMIN_TOKEN, 16 << 10, core_admin_token },
     { MSG_PROBE, 256, probe },
@@ -65,10 +67,12 @@ bool core_dispatch(struct core *c, const struct wire_header *h, struct bytes pay
 
         if (table[i].message != h->message)
             continue;
-        if (payload.n > table[i].max || !wire_fields_parse(payload, a, &f, &e))
+        if (!wire_fields_parse(payload, a, &f, &e))
             return false;
         answer = wire_begin(a, MSG_ANSWER, h->id);
-        if (!table[i].act(c, &f, now, a, &answer, &e))
+        if (payload.n > table[i].max)
+            (void)err_set(&e, ERR_TOO_LARGE, "request", "has %zu bytes with what is stored, at most %zu are accepted", payload.n, table[i].max);
+        if (e.code != ERR_NONE || !table[i].act(c, &f, now, a, &answer, &e))
             wire_put_error(&answer, &e);
         *ret_frame = wire_end(&answer);
         if (ret_frame->p != NULL)

@@ -56,7 +56,8 @@ static bool load_keys(const char *state, struct arena *a, struct key_set *ret, s
     random_bytes(fresh, sizeof(fresh));
     if (!keys_make(ret, e) || !file_write(seal_path, BYTES(fresh), 0600, e))
         return false;
-    return file_write(sealed_path, keys_seal(ret, BYTES(fresh), a), 0600, e);
+    sealed = keys_seal(ret, BYTES(fresh), a);
+    return sealed.p == NULL ? err_memory(e, "signing keys") : file_write(sealed_path, sealed, 0600, e);
 }
 
 static bool core_open(const struct config *cf, struct arena *a, struct core *c, struct err *e)
@@ -183,14 +184,16 @@ static void worker_main(struct core *c, int listener)
     w.listener = listener;
     c->memo = memo_new(8192);
     c->items = memo_new(4096);
+    c->policies = memo_new(4096);
     c->seen = memo_new(65536);
     arena_init(&c->replay_arena, (size_t)8 << 20);
     c->replay = tpm_replay_open(&c->replay_arena, 65536);
     arena_init(&w.a, CORE_REQUEST_BUDGET);
-    if (c->memo == NULL || c->items == NULL || c->seen == NULL || c->replay == NULL || !sandbox_enter(SANDBOX_CORE, NULL, &e)) {
+    if (c->memo == NULL || c->items == NULL || c->policies == NULL || c->seen == NULL || c->replay == NULL || !sandbox_enter(SANDBOX_CORE, NULL, &e)) {
         log_error("core", &e);
         _exit(1);
     }
+    memo_limit(c->policies, CORE_POLICY_MEMORY);
     worker_loop(&w);
 }
 
@@ -209,6 +212,22 @@ static pid_t start_worker(struct core *c, const int *listeners, size_t count, si
     _exit(1);
 }
 
+/* Only processes of ours: a worker that could not be forked has no number, and -1 means every process. */
+static int end_workers(const pid_t *pids, size_t count, int status)
+{
+    for (size_t i = 0; i < count; i++)
+        if (pids[i] > 0)
+            (void)kill(pids[i], SIGKILL);
+    return status;
+}
+
+static bool started(pid_t pid)
+{
+    if (pid < 0)
+        log_line("error", "core", "a worker could not be forked; the service ends", "");
+    return pid > 0;
+}
+
 /* Replaces what died; a worker that dies at once again and again ends the service for its manager to see. */
 static int keep_workers(struct core *c, const int *listeners, size_t count)
 {
@@ -216,8 +235,11 @@ static int keep_workers(struct core *c, const int *listeners, size_t count)
     unsigned deaths = 0;
     int64_t first_death = 0;
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         pids[i] = start_worker(c, listeners, count, i);
+        if (!started(pids[i]))
+            return end_workers(pids, i, 1);
+    }
     while (!stopping) {
         int status;
         pid_t dead = waitpid(-1, &status, 0);
@@ -227,6 +249,7 @@ static int keep_workers(struct core *c, const int *listeners, size_t count)
 
             if (pids[i] != dead)
                 continue;
+            pids[i] = 0; /* the number may be another's from now on */
             if (deaths++ == 0 || clock_now() - first_death > 60) {
                 first_death = clock_now();
                 deaths = 1;
@@ -235,13 +258,13 @@ static int keep_workers(struct core *c, const int *listeners, size_t count)
                      WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
             log_line("error", "core", text, "");
             if (deaths > 64)
-                return 1;
+                return end_workers(pids, count, 1);
             pids[i] = start_worker(c, listeners, count, i);
+            if (!started(pids[i]))
+                return end_workers(pids, count, 1);
         }
     }
-    for (size_t i = 0; i < count; i++)
-        (void)kill(pids[i], SIGKILL);
-    return 0;
+    return end_workers(pids, count, 0);
 }
 
 /* avouch-core CONFIG-FD READY-FD LISTENER-FD... */

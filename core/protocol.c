@@ -31,11 +31,9 @@ static bool open_challenge(struct attestation *x, const struct tpm_context_keys 
 {
     uint8_t challenge[TPM_CHALLENGE_SIZE];
     struct tpm_request *rq;
-    int64_t expires;
 
     if (!tpm_request_parse(jws, x->a, &rq, e)
-        || !tpm_context_open(keys, bytes_str(x->issuer), x->now, rq->service_context, x->a, challenge, &expires, e)
-        || !tpm_replay_use(x->core->replay, challenge, expires, x->now, e))
+        || !tpm_context_open(keys, bytes_str(x->issuer), x->now, rq->service_context, x->a, challenge, &x->challenge_expires, e))
         return false;
     x->in.challenge = arena_copy(x->a, BYTES(challenge));
     return x->in.challenge.p != NULL || err_memory(e, "challenge");
@@ -57,6 +55,11 @@ bool protocol_begin(struct attestation *x, struct err *e)
     if (!tpm_message_parse(x->in.evidence, x->a, &message, &jws, e))
         return false;
     return message == TPM_MESSAGE_AIKCERT ? give_challenge(x, &context, e) : open_challenge(x, &context, jws, e);
+}
+
+bool protocol_verified(struct attestation *x, struct err *e)
+{
+    return x->in.challenge.n == 0 || tpm_replay_use(x->core->replay, x->in.challenge.p, x->challenge_expires, x->now, e);
 }
 
 struct token_form protocol_token_form(const struct attestation *x)

@@ -10,6 +10,7 @@
 
 #define MAC_LABEL "avouch provider head, version 1"
 #define POLICY_TOKEN_LIFETIME 3600
+#define MAX_JWS ((size_t)2 << 20) /* a policy has 256 KiB; encoded twice, with its signer's chain */
 
 /* -- trust in what the store gives back -- */
 
@@ -131,14 +132,17 @@ static bool put_head(struct core *c, struct head *h, struct arena *a, struct out
 
 /* -- providers -- */
 
-/* policySigningCertificates {"keys":[{"x5c":[...]}]}: the first certificate of each key. */
+/* policySigningCertificates {"keys":[{"x5c":[...]}]}: the first certificate of each key. An empty object or list is
+ * none; what has another form is refused, since whoever sent it wants a provider whose policies are signed. */
 static bool read_signers(struct bytes text, struct arena *a, struct head *h, struct err *e)
 {
     const struct json *j, *keys;
 
     if (!json_parse(text, JSON_DEPTH, "policySigningCertificates", a, &j, e))
         return false;
-    keys = json_member(j, "keys");
+    keys = json_member_nocase(j, "keys");
+    if (!json_is(keys, JSON_ARRAY) && !(json_is(j, JSON_OBJECT) && j->count == 0))
+        return err_set(e, ERR_BAD_REQUEST, "policySigningCertificates", "is no object with a list 'keys'");
     for (const struct json *k = keys == NULL ? NULL : keys->child; k != NULL; k = k->next) {
         struct cert *chain;
         size_t n;
@@ -200,8 +204,10 @@ static uint32_t baseline_of(const struct provider *p, struct bytes type, struct 
     if (policy_of_request(&r, a, &text, &empty, &e) && policy_compile(text, type, &compiled, &diag, &e)) {
         const struct claim *c = policy_property(compiled, "x-ms-sgx-tcbidentifier");
 
-        if (c != NULL && !bytes_is(c->text, "azuredefault"))
-            number = (uint32_t)strtoul(arena_str(a, c->text), NULL, 10);
+        const char *digits = c == NULL || bytes_is(c->text, "azuredefault") ? NULL : arena_str(a, c->text);
+
+        if (digits != NULL)
+            number = (uint32_t)strtoul(digits, NULL, 10);
         policy_free(compiled);
     }
     signed_request_done(&r);
@@ -262,6 +268,8 @@ static bool open_request(struct core *c, const struct wire_fields *f, int64_t no
         return false;
     if (!wire_find(f, TAG_JWS, ret_jws))
         return err_set(e, ERR_INTERNAL, "message", "request body is missing");
+    if (ret_jws->n > MAX_JWS)
+        return err_set(e, ERR_TOO_LARGE, "request", "has %zu bytes, at most %zu are accepted", ret_jws->n, MAX_JWS);
     if (!signed_request_open(*ret_jws, now, a, r, e))
         return false;
     if (check_signer(p, r, e))

@@ -169,7 +169,7 @@ static bool read_creation(struct request *rq, struct creation *ret, struct err *
                                         .location = arena_str(&rq->a, location), .tags = print_tags(json_member_nocase(j, "tags"), &rq->a),
                                         .created = front_now(rq->front) };
     signers = json_member_nocase(properties, "policySigningCertificates");
-    if (signers != NULL && signers->type == JSON_OBJECT)
+    if (signers != NULL && signers->type != JSON_NULL) /* whatever its form: the core reads it, or refuses */
         ret->signers = signers->raw;
     return enabled(properties, "publicNetworkAccess", true, &ret->row.public_access, e)
         && enabled(properties, "tpmAttestationAuthentication", true, &ret->row.tpm_authentication, e);
@@ -219,12 +219,12 @@ static void ask_for_head(struct request *rq, const struct creation *c)
 
 static void update_existing(struct request *rq, struct store_provider *p, const struct creation *c)
 {
+    const struct store_update u = { c->row.tags, &c->row.public_access, &c->row.tpm_authentication };
     struct err e = { .code = ERR_NONE };
 
     if (strcasecmp(p->subscription, rq->steps[0]) != 0 || strcasecmp(p->group, rq->steps[1]) != 0)
         (void)err_set(&e, ERR_CONFLICT, "provider", "name '%s' is taken", rq->steps[2]);
-    if (e.code != ERR_NONE
-        || !store_provider_update(rq->front->store, p->name, c->row.tags, c->row.public_access, c->row.tpm_authentication, &e)) {
+    if (e.code != ERR_NONE || !store_provider_update(rq->front->store, p->name, &u, &e)) {
         fail(rq, &e);
         return;
     }
@@ -263,27 +263,46 @@ void handle_arm_get(struct request *rq)
         reply_json(rq, 200, provider_json(rq, &p, is_isolated(&p)));
 }
 
+/* The members that are there; another request may change the others at the same time. */
+static bool read_patch(struct request *rq, bool flags[2], struct store_update *ret, struct err *e)
+{
+    static const char *const names[2] = { "publicNetworkAccess", "tpmAttestationAuthentication" };
+    const bool **const to[2] = { &ret->public_access, &ret->tpm_authentication };
+    const struct json *j, *properties, *tags;
+
+    if (!json_parse(rq->body, JSON_DEPTH, "request body", &rq->a, &j, e))
+        return false;
+    properties = json_member_nocase(j, "properties");
+    tags = json_member_nocase(j, "tags");
+    if (json_is(tags, JSON_OBJECT))
+        ret->tags = print_tags(tags, &rq->a);
+    for (size_t i = 0; i < 2; i++) {
+        const struct json *m = json_member_nocase(properties, names[i]);
+
+        if (m == NULL || m->type == JSON_NULL)
+            continue;
+        if (!enabled(properties, names[i], true, &flags[i], e))
+            return false;
+        *to[i] = &flags[i];
+    }
+    return true;
+}
+
 void handle_arm_patch(struct request *rq)
 {
     struct store_provider p;
-    const struct json *j, *properties;
+    struct store_update u = { NULL };
     struct err e = { .code = ERR_NONE };
+    bool flags[2];
 
     if (!may(rq, MAY_WRITE_CONTROL) || !find(rq, &p))
         return;
-    if (json_parse(rq->body, JSON_DEPTH, "request body", &rq->a, &j, &e)) {
-        properties = json_member_nocase(j, "properties");
-        if (json_is(json_member_nocase(j, "tags"), JSON_OBJECT))
-            p.tags = print_tags(json_member_nocase(j, "tags"), &rq->a);
-        (void)(enabled(properties, "publicNetworkAccess", p.public_access, &p.public_access, &e)
-               && enabled(properties, "tpmAttestationAuthentication", p.tpm_authentication, &p.tpm_authentication, &e)
-               && store_provider_update(rq->front->store, p.name, p.tags, p.public_access, p.tpm_authentication, &e));
-    }
-    if (e.code != ERR_NONE) {
+    if (!read_patch(rq, flags, &u, &e) || !store_provider_update(rq->front->store, p.name, &u, &e)) {
         fail(rq, &e);
         return;
     }
-    reply_json(rq, 200, provider_json(rq, &p, is_isolated(&p)));
+    if (find(rq, &p))
+        reply_json(rq, 200, provider_json(rq, &p, is_isolated(&p)));
 }
 
 void handle_arm_delete(struct request *rq)

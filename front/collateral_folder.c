@@ -99,6 +99,8 @@ void front_attach_collateral(const struct front *f, const struct needs *n, struc
         /* signing chains are few, and the core chooses; leaves of AMD's chips may be many */
         bool wanted = item->kind == COLL_CERTS && !bytes_is(item->subject_cn, "SEV-VCEK");
 
+        /* nothing is fetched for the keys of TPMs, and nobody knows their issuers beforehand: all that revokes counts */
+        wanted |= item->kind == COLL_CRL && n->count == 0;
         for (size_t k = 0; !wanted && k < count; k++)
             wanted = need_key_serves(&keys[k], item);
         if (wanted)

@@ -178,6 +178,17 @@ void core_ask(struct request *rq, struct out *frame, uint64_t id, void (*on_answ
     rq->asked_us = clock_monotonic_us(); /* it may have waited for collateral before */
 }
 
+/* Head and policy were read one after the other, and perhaps long before the parcel went out: what the core finds not
+ * to fit, or to be older than what it has seen, may just have been replaced. Then the request is routed again, with
+ * what is stored now; a record that stays as it is was changed by somebody else. */
+static bool is_outdated(struct request *rq, const struct wire_fields *f)
+{
+    enum { MOST = 4 };
+    struct err e;
+
+    return wire_error(f, &e) && e.code == ERR_STORE_TAMPERED && rq->core_asked_anew < MOST && tenant_changed(rq);
+}
+
 static void on_frame(struct core_link *l, const struct wire_header *h, struct bytes payload)
 {
     struct request **at = &l->waiting, *rq;
@@ -195,6 +206,9 @@ static void on_frame(struct core_link *l, const struct wire_header *h, struct by
     if (h->message != MSG_ANSWER || !wire_fields_parse(payload, &rq->a, &f, &e)) {
         (void)err_set(&e, ERR_INTERNAL, "core", "answer is malformed");
         reply_error(rq, &e);
+    } else if (is_outdated(rq, &f)) {
+        rq->core_asked_anew++;
+        route(rq);
     } else {
         rq->on_answer(rq, &f);
     }

@@ -90,6 +90,7 @@ struct request {
     uint32_t route;         /* not 0: requests with the same number go to the same worker, while it lives */
     struct bytes core_frame; /* kept until the answer is there, for another worker */
     bool core_handed_over;
+    unsigned core_asked_anew; /* how often the provider was changed meanwhile */
     void *call;             /* of the handler, while it waits */
     void (*on_answer)(struct request *rq, const struct wire_fields *f);
     struct request *next;   /* list of those that wait */
@@ -177,6 +178,8 @@ const char *tenant_url(const struct front *f, const char *name, struct arena *a)
 bool tenant_is_provider_host(const struct front *f, struct bytes host);
 /* Head and MAC, or the issuer of the shared provider; for a type also its stored policy. */
 bool tenant_put(struct request *rq, const char *type, struct out *frame, struct err *e) CHECKED;
+/* Whether the store has another head by now than the one that the request was given. */
+bool tenant_changed(struct request *rq);
 
 /* -- auth.c -- */
 

@@ -61,12 +61,14 @@ void routes_print(void)
         printf("%s %s\n", rows[i].method, rows[i].path);
 }
 
-/* Literal text up to the next hole, then the hole's text; steps go to the arena of the request. */
+/* Literal text up to the next hole, then the hole's text; steps go to the arena of the request. What a row that did
+ * not match has found is forgotten: handlers tell by the steps what was asked for. */
 static bool match(struct request *rq, const char *pattern)
 {
     const char *path = rq->path;
     size_t step = 0;
 
+    memset(rq->steps, 0, sizeof(rq->steps));
     while (*pattern != 0) {
         const char *hole = strstr(pattern, "{}"), *after;
         size_t literal = hole == NULL ? strlen(pattern) : (size_t)(hole - pattern), n = 0;

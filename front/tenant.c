@@ -2,6 +2,8 @@
  * provider, a host of the pattern of service.provider_url is the provider whose name stands in it. */
 #include "front/front.h"
 
+#include "wire/head.h"
+
 #include <stdio.h>
 #include <strings.h>
 
@@ -60,6 +62,24 @@ bool tenant_is_provider_host(const struct front *f, struct bytes host)
     return name.n > 0 && name.n <= 24;
 }
 
+/* A head fits its MAC in whichever record it stands: it must be that of the provider which was asked for (its
+ * name goes on with what tells apart providers that had the name one after another). What is no head at all the
+ * core refuses. */
+static bool check_head(const struct store_provider *p, struct err *e)
+{
+    const uint8_t *end;
+    struct head h;
+
+    if (!head_parse(p->head, &h, NULL))
+        return true;
+    end = h.name.n == 0 ? NULL : memchr(h.name.p, '/', h.name.n);
+    if (end != NULL)
+        h.name.n = (size_t)(end - h.name.p);
+    return bytes_is(h.name, p->name)
+        || err_set(e, ERR_STORE_TAMPERED, "provider head", "the record of '%s' has the head of '%.*s'", p->name,
+                   (int)(h.name.n > 40 ? 40 : h.name.n), (const char *)h.name.p);
+}
+
 bool tenant_find(struct request *rq)
 {
     struct err e = { .code = ERR_NONE };
@@ -82,7 +102,10 @@ bool tenant_find(struct request *rq)
         return false;
     }
     rq->issuer = tenant_url(rq->front, rq->tenant.row.name, &rq->a);
-    return true;
+    if (check_head(&rq->tenant.row, &e))
+        return true;
+    reply_error(rq, &e);
+    return false;
 }
 
 bool tenant_put(struct request *rq, const char *type, struct out *frame, struct err *e)
@@ -103,4 +126,15 @@ bool tenant_put(struct request *rq, const char *type, struct out *frame, struct 
     if (found && policy.jws.n > 0)
         wire_put(frame, TAG_POLICY_JWS, policy.jws);
     return true;
+}
+
+bool tenant_changed(struct request *rq)
+{
+    struct err e = { .code = ERR_NONE };
+    struct store_provider now;
+    bool found = false;
+
+    return !rq->tenant.shared && rq->tenant.row.name != NULL
+        && store_provider_find(rq->front->store, rq->tenant.row.name, &rq->a, &now, &found, &e)
+        && (!found || !bytes_equal(now.head, rq->tenant.row.head));
 }

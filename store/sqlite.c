@@ -53,7 +53,8 @@ static const char *const queries[Q_COUNT] = {
     [Q_PROVIDER_FIND] = "SELECT " PROVIDER_COLUMNS " FROM provider WHERE name=?",
     [Q_PROVIDER_LIST] = "SELECT " PROVIDER_COLUMNS " FROM provider WHERE (?1 IS NULL OR subscription=?1 COLLATE NOCASE)"
                         " AND (?2 IS NULL OR grp=?2 COLLATE NOCASE) ORDER BY name LIMIT 10000",
-    [Q_PROVIDER_UPDATE] = "UPDATE provider SET tags=?2, public_access=?3, tpm_authentication=?4 WHERE name=?1",
+    [Q_PROVIDER_UPDATE] = "UPDATE provider SET tags=COALESCE(?2, tags), public_access=COALESCE(?3, public_access),"
+                          " tpm_authentication=COALESCE(?4, tpm_authentication) WHERE name=?1",
     [Q_PROVIDER_DELETE] = "DELETE FROM provider WHERE name=?",
     [Q_POLICIES_DELETE] = "DELETE FROM policy WHERE provider=?",
     [Q_CONNECTIONS_DELETE] = "DELETE FROM connection WHERE provider=?",
@@ -325,16 +326,24 @@ bool store_provider_list(struct store *s, const char *subscription, const char *
     return true;
 }
 
-bool store_provider_update(struct store *s, const char *name, const char *tags, bool public_access, bool tpm_authentication, struct err *e)
+static void bind_flag(sqlite3_stmt *st, int at, const bool *flag)
+{
+    if (flag == NULL)
+        sqlite3_bind_null(st, at);
+    else
+        sqlite3_bind_int(st, at, *flag);
+}
+
+bool store_provider_update(struct store *s, const char *name, const struct store_update *u, struct err *e)
 {
     sqlite3_stmt *st = query(s, Q_PROVIDER_UPDATE);
 
     if (st == NULL)
         return failed(s, e, "provider");
     bind_text(st, 1, name);
-    bind_text(st, 2, tags);
-    sqlite3_bind_int(st, 3, public_access);
-    sqlite3_bind_int(st, 4, tpm_authentication);
+    bind_text(st, 2, u->tags);
+    bind_flag(st, 3, u->public_access);
+    bind_flag(st, 4, u->tpm_authentication);
     return run(s, st, "provider", e);
 }
 

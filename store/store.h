@@ -48,8 +48,12 @@ bool store_provider_find(struct store *s, const char *name, struct arena *a, str
 /* NULL filters match all. */
 bool store_provider_list(struct store *s, const char *subscription, const char *group, struct arena *a, struct store_provider **ret,
                          size_t *ret_count, struct err *e) CHECKED;
-bool store_provider_update(struct store *s, const char *name, const char *tags, bool public_access, bool tpm_authentication,
-                           struct err *e) CHECKED;
+/* What is NULL stays as it is in the store, whoever changed it meanwhile. */
+struct store_update {
+    const char *tags;
+    const bool *public_access, *tpm_authentication;
+};
+bool store_provider_update(struct store *s, const char *name, const struct store_update *u, struct err *e) CHECKED;
 bool store_provider_delete(struct store *s, const char *name, bool *ret_found, struct err *e) CHECKED;
 
 /* One step of a provider: the new head in the place of the old one, and with it a policy row (NULL: none).

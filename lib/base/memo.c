@@ -9,6 +9,7 @@ struct entry {
     const void *tag;
     uint8_t key[32];
     void *value;
+    size_t bytes;
     void (*free_value)(void *);
 };
 
@@ -17,6 +18,7 @@ struct memo {
     struct entry **buckets;
     size_t bucket_mask;
     size_t count, max;
+    size_t bytes, max_bytes;
 };
 
 struct memo *memo_new(size_t max_entries)
@@ -35,7 +37,13 @@ struct memo *memo_new(size_t max_entries)
     }
     m->bucket_mask = buckets - 1;
     m->max = max_entries;
+    m->max_bytes = SIZE_MAX;
     return m;
+}
+
+void memo_limit(struct memo *m, size_t bytes)
+{
+    m->max_bytes = bytes;
 }
 
 static struct entry **bucket_of(struct memo *m, const uint8_t key[32])
@@ -69,6 +77,7 @@ static void drop(struct memo *m, struct entry *x)
     *at = x->chain;
     unlink_use(m, x);
     m->count--;
+    m->bytes -= x->bytes;
     x->free_value(x->value);
     free(x);
 }
@@ -105,6 +114,11 @@ void *memo_find(struct memo *m, const void *tag, const uint8_t key[32])
 
 bool memo_put(struct memo *m, const void *tag, const uint8_t key[32], void *value, void (*free_value)(void *))
 {
+    return memo_put_sized(m, tag, key, value, 0, free_value);
+}
+
+bool memo_put_sized(struct memo *m, const void *tag, const uint8_t key[32], void *value, size_t bytes, void (*free_value)(void *))
+{
     struct entry *x = m == NULL || m->max == 0 ? NULL : look_up(m, tag, key), **bucket;
 
     if (x != NULL)
@@ -114,17 +128,19 @@ bool memo_put(struct memo *m, const void *tag, const uint8_t key[32], void *valu
         free_value(value);
         return false;
     }
-    while (m->count >= m->max)
+    while (m->count >= m->max || (bytes > 0 && m->oldest != NULL && (bytes > m->max_bytes || m->bytes > m->max_bytes - bytes)))
         drop(m, m->oldest);
     memcpy(x->key, key, 32);
     x->tag = tag;
     x->value = value;
+    x->bytes = bytes;
     x->free_value = free_value;
     bucket = bucket_of(m, key);
     x->chain = *bucket;
     *bucket = x;
     link_newest(m, x);
     m->count++;
+    m->bytes += bytes;
     return true;
 }
 

@@ -17,6 +17,11 @@ void policy_free(struct policy *p)
     arena_done(&own);
 }
 
+size_t policy_size(const struct policy *p)
+{
+    return POLICY_BUDGET - p->a.left;
+}
+
 static struct policy *policy_new(void)
 {
     struct arena own;

@@ -55,6 +55,7 @@ struct bytes policy_diagnostics_json(const struct policy_diagnostics *d, struct 
 bool policy_compile(struct bytes text, struct bytes attestation_type, struct policy **ret,
                     struct policy_diagnostics *ret_diag, struct err *e) CHECKED;
 void policy_free(struct policy *p); /* NULL is fine */
+size_t policy_size(const struct policy *p); /* bytes of memory that it holds */
 
 struct bytes policy_text(const struct policy *p); /* byte for byte as given */
 struct bytes policy_type(const struct policy *p); /* attestation type as given */

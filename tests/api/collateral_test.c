@@ -100,6 +100,7 @@ static void assert_missing(const struct answer *a, const char *piece, const char
 struct background {
     pthread_t thread;
     struct service service; /* with memory of its own */
+    const char *host;       /* NULL: the shared provider */
     struct bytes body;
     struct answer answer;
 };
@@ -108,13 +109,15 @@ static void *run_background(void *arg)
 {
     struct background *b = arg;
 
-    b->answer = service_call(&b->service, "POST", ATTEST, NULL, b->body);
+    b->answer = b->host == NULL ? service_call(&b->service, "POST", ATTEST, NULL, b->body)
+                                : service_call_host(&b->service, b->host, "POST", ATTEST, NULL, b->body);
     return NULL;
 }
 
-static void background_start(struct background *b, const struct platform *p)
+static void background_start(struct background *b, const struct platform *p, const char *host)
 {
     b->service = the.service;
+    b->host = host;
     arena_init(&b->service.a, 16 << 20);
     b->body = p->body;
     assert_int_equal(pthread_create(&b->thread, NULL, run_background, b), 0);
@@ -263,7 +266,7 @@ static void slow_source(void **state)
 
     (void)state;
     vendor_fault(the.first, slow.fmspc, FAULT_HOLD);
-    background_start(&b, &slow);
+    background_start(&b, &slow, NULL);
     vendor_await(the.first, slow.fmspc, 1);
     for (int i = 0; i < 20; i++) {
         struct platform other = i % 4 == 0 ? platform_new() : good; /* new ones ask the same source meanwhile */
@@ -389,6 +392,41 @@ static void stampede(void **state)
     assert_int_equal(vendor_count(the.first, p.fmspc), 1);
     print_message("# %d requests for one platform: %u fetch, all answered after %llu ms\n", STAMPEDE, vendor_count(the.first, p.fmspc),
                   (unsigned long long)(clock_monotonic_us() - begun) / 1000);
+}
+
+/* A tenant's policy changes while a request of it waits for collateral: that is no store that went back in time. The
+ * request is judged by the policy that is in force when it is judged. */
+static void changed_while_waiting(void **state)
+{
+    static const char host[] = "contoso.localhost", path[] = "/policies/SgxEnclave?api-version=2020-10-01";
+    static const char arm[] = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Attestation/attestationProviders/contoso?api-version=2020-10-01";
+    const char *const as_owner[] = { "Authorization: Bearer dev", NULL };
+    struct platform p = platform_new();
+    struct background b;
+    struct answer got;
+    struct bytes token;
+
+    (void)state;
+    got = service_call(&the.service, "PUT", arm, as_owner, LIT("{\"location\":\"x\",\"properties\":{}}"));
+    assert_status(&got, 201);
+    got = service_call_host(&the.service, host, "PUT", path, as_owner, LIT("version= 1.0;authorizationrules{=> permit();};"));
+    assert_status(&got, 200);
+    vendor_fault(the.first, p.fmspc, FAULT_HOLD);
+    background_start(&b, &p, host);
+    vendor_await(the.first, p.fmspc, 1);
+    got = service_call_host(&the.service, host, "PUT", path, as_owner,
+                            LIT("version= 1.0;authorizationrules{=> permit();};issuancerules{=> issue(type=\"by\", value=\"the new one\");};"));
+    assert_status(&got, 200);
+    for (int i = 0; i < 8; i++) { /* the core has seen the new head */
+        got = service_call_host(&the.service, host, "GET", path, as_owner, (struct bytes){ NULL, 0 });
+        assert_status(&got, 200);
+    }
+    vendor_release(the.first);
+    background_join(&b);
+    assert_token(&b.answer);
+    assert_true(json_string(json_member(b.answer.json, "token"), &token));
+    assert_text(json_member(token_part(&b.service.a, token, 1), "by")->text, "the new one");
+    arena_done(&b.service.a);
 }
 
 /* -- outages -- */
@@ -517,7 +555,7 @@ static void survives_kill(void **state)
     assert_token(&got);
     assert_int_not_equal(pid, 0);
     vendor_fault(the.first, p.fmspc, FAULT_HOLD);
-    background_start(&b, &p);
+    background_start(&b, &p, NULL);
     vendor_await(the.first, p.fmspc, 1);
     assert_int_equal(kill(pid, SIGKILL), 0);
     got = attest(&known);
@@ -1111,6 +1149,7 @@ int main(void)
         suite_add(&s, arena_printf(&the.a, "first of two: %s", rows[i].name), second_source, (void *)(uintptr_t)&rows[i]);
     suite_add(&s, "patient service", patient, NULL);
     suite_add(&s, "stampede", stampede, NULL);
+    suite_add(&s, "policy changed while the request waits", changed_while_waiting, NULL);
     suite_add(&s, "killed while it fetches", survives_kill, NULL);
     suite_add(&s, "walls", has_walls, NULL);
     suite_add(&s, "warm cache", warm_cache, NULL);

@@ -84,7 +84,7 @@ static const struct row {
 } rows[] = {
     { "linux-trustedlaunch", NULL },
     { "accept-log-uncovered-pcrs", NULL },
-    { "reject-enckey-replaced", "the certified name is not the name of EncKeyPub" },
+    { "reject-enckey-replaced", "EncKeyPub: the certified name is not the name of public" },
     { "reject-log-other-boot", "does not replay to the quoted PCR" },
     { "reject-no-aik-cert", "a Trusted Launch machine needs one" },
     { "reject-pcr-changed", "PcrQuote" },
@@ -367,6 +367,28 @@ static void own_machine(void **state)
     guest_close(&g);
 }
 
+#define CONFIG "base_url = https://localhost:8443\nworkers = 1\n[token]\ncompatible = yes\n[verify]\ntrust = %s/trust\n"
+static const char *const dev[] = { "--dev", NULL };
+
+/* The issuer's CRL lies in the folder of collateral: what it lists is refused, whatever else is wrong. */
+static void revoked(void **state)
+{
+    const char *folder = arena_printf(&machine.a, "%s/collateral", machine.folder);
+    struct err e = { 0 };
+    struct answer got;
+    struct guest g;
+
+    (void)state;
+    assert_int_equal(mkdir(folder, 0700), 0);
+    assert_ok(file_write(arena_printf(&machine.a, "%s/own.crl", folder), ak_pki_revoke(&pki), &e), &e);
+    service_restart(&the, arena_printf(&machine.a, CONFIG "[collateral]\ndirectory = %s\n", machine.folder, folder), dev);
+    guest_open(&g);
+    got = send_body(TENANT ".localhost", request(&g));
+    expect_status(&got, 400);
+    expect_said(&got, "is revoked by 'Avouch test AK issuer'");
+    guest_close(&g);
+}
+
 /* -- */
 
 static void put_trust(const char *folder)
@@ -385,8 +407,7 @@ static void start(void)
     ak_pki_init(&pki, &machine.a);
     assert_int_equal(mkdir(folder, 0700), 0);
     put_trust(folder);
-    service_start(&the, arena_printf(&machine.a, "base_url = https://localhost:8443\nworkers = 1\n[token]\ncompatible = yes\n[verify]\ntrust = %s\n",
-                                     folder), (const char *const[]){ "--dev", NULL });
+    service_start(&the, arena_printf(&machine.a, CONFIG, machine.folder), dev);
     got = service_call(&the, "PUT", ARM "/" TENANT "?api-version=2021-06-01", as_owner, LIT("{\"location\":\"Local\",\"properties\":{}}"));
     expect_status(&got, 201);
     got = service_call_host(&the, TENANT ".localhost", "PUT", "/policies/AzureGuest?api-version=2022-08-01", as_owner, LIT(PERMIT));
@@ -407,6 +428,7 @@ int main(void)
         suite_add(&s, rows[i].file, vector_row, (void *)(uintptr_t)&rows[i]);
     suite_add(&s, "default policy", default_policy, NULL);
     suite_add(&s, "a machine opens its answer, until it changes", own_machine, NULL);
+    suite_add(&s, "a revoked certificate of an attestation key", revoked, NULL);
     machine_init(&machine);
     machine_boot(&machine, test_vector(&machine.a, LOG));
     start();

@@ -491,11 +491,11 @@ static void fetcher_dies(void **state)
     issuer_up();
     issuer_server_hold(the.issuer, true);
     service_start(&the.s, config("[collateral]\nwait = 30\ntimeout = 60\n"), dev);
-    pid = service_child(&the.s, "avouch-collater"); /* names are cut to 15 characters */
-    assert_true(pid > 0);
     assert_int_equal(pthread_create(&thread, NULL, first_call, arena_printf(&the.a, "Authorization: Bearer %s", token(&the.old))), 0);
     while (issuer_server_count(the.issuer, DOCUMENT) == 0)
         sched_yield();
+    pid = service_child(&the.s, "avouch-collater"); /* it asks, so it has its name, of which 15 characters are shown */
+    assert_true(pid > 0);
     assert_int_equal(kill(pid, SIGKILL), 0);
     issuer_server_hold(the.issuer, false);
     pthread_join(thread, &status);

@@ -5,6 +5,7 @@
 #include "codec/b64.h"
 #include "crypto/hash.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -231,6 +232,42 @@ static void bad_name(void **state)
     assert_non_null(strstr(answer_message(&the, &got), "3 to 24 letters"));
 }
 
+/* Signers in a form that is not read are no reason to create a provider without signers. */
+static const struct signer_form {
+    const char *name, *before, *after;
+    const char *model; /* NULL: refused */
+} signer_forms[] = {
+    { "keys in other letters", "{\"Keys\":", "}", "Isolated" },
+    { "a list", "", "", NULL },
+    { "another member", "{\"certificates\":", "}", NULL },
+    { "keys that are no list", "{\"keys\":{\"keys\":", "}}", NULL },
+    { "no keys", "{\"keys\":[],\"was\":", "}", "AAD" },
+};
+
+static void signer_form(void **state)
+{
+    const struct signer_form *f = *state;
+    const struct json *signers = json_member(recorded_claims(recording("certificates-get-isolated")), "x-ms-policy-certificates");
+    struct out o = out_open(&the.a);
+    struct answer got;
+
+    out_text(&o, "{\"location\":\"x\",\"properties\":{\"policySigningCertificates\":");
+    out_text(&o, f->before);
+    out_bytes(&o, json_member(signers, "keys")->raw);
+    out_text(&o, f->after);
+    out_text(&o, "}}");
+    got = arm("PUT", "/contoso-forms", (const char *)out_view(&o).p);
+    if (f->model == NULL) {
+        expect_status(&got, 400);
+        assert_non_null(strstr(answer_message(&the, &got), "policySigningCertificates"));
+        return;
+    }
+    expect_status(&got, 201);
+    assert_text(text_of(json_member(got.json, "properties"), "trustModel"), f->model);
+    got = arm("DELETE", "/contoso-forms", NULL);
+    expect_status(&got, 200);
+}
+
 /* -- roles -- */
 
 enum who {
@@ -311,6 +348,26 @@ static void call_by_all(void **state)
                 assert_non_null(answer_header(&the, &got, "WWW-Authenticate"));
         }
     }
+}
+
+/* What other rows of the table of calls found in a path is no part of the scope that is asked for. */
+static void scope_of_other_rows(void **state)
+{
+    static const char path[] = "/subscriptions/v1/providers/Microsoft.Attestation/attestationProviders?api-version=2020-10-01";
+    const char *const argv[] = { program_path(&the.a, "avouch"), "admin", "token", "--role", "Owner@/subscriptions/v1/resourceGroups/providers",
+                                 "--subject", "tester", "--state", arena_printf(&the.a, "%s/state", the.state), NULL };
+    const char *headers[] = { NULL, NULL };
+    struct answer got;
+    struct bytes token;
+    int status;
+
+    (void)state;
+    token = run_program(&the.a, argv, &status);
+    assert_int_equal(status, 0);
+    headers[0] = arena_printf(&the.a, "Authorization: Bearer %.*s", (int)token.n - 1, (const char *)token.p);
+    got = service_call(&the, "GET", path, headers, NONE);
+    expect_status(&got, 401);
+    assert_non_null(strstr(answer_message(&the, &got), "on '/subscriptions/v1'"));
 }
 
 static const struct bad_token {
@@ -435,6 +492,36 @@ static void walk(void **state)
     assert_true(json_member(got.json, "records")->count >= 6);
 }
 
+static struct bytes letters(struct arena *a, const char *before, size_t n, const char *after)
+{
+    struct out o = out_open(a);
+    uint8_t *p;
+
+    out_text(&o, before);
+    p = out_room(&o, n);
+    assert_non_null(p);
+    memset(p, 'x', n);
+    out_text(&o, after);
+    return out_view(&o);
+}
+
+/* Who is nobody decides little of what is written down for good. */
+static void long_headers(void **state)
+{
+    const char *run = (const char *)letters(&the.a, "", 6000, "").p, *shown;
+    const char *const headers[] = { arena_printf(&the.a, "User-Agent: %s", run), arena_printf(&the.a, "Content-Type: %s", run), NULL };
+    struct answer got = service_call_host(&the, "contoso-aad.localhost", "GET", "/policies/SgxEnclave?api-version=2020-10-01", headers, NONE);
+
+    (void)state;
+    expect_status(&got, 401);
+    got = data("contoso-aad", "GET", "/audit?limit=1000", NONE);
+    expect_status(&got, 200);
+    shown = strstr((const char *)got.body.p, "xxxxxxxx");
+    assert_non_null(shown);
+    for (; shown != NULL; shown = strstr(shown + strspn(shown, "x"), "xxxxxxxx"))
+        assert_in_range(strspn(shown, "x"), 8, 256);
+}
+
 static void tcb_baselines(void **state)
 {
     struct answer got = data("contoso-aad", "GET", "/tcbbaselines/SgxEnclave", NONE);
@@ -456,6 +543,127 @@ static void tcb_baselines(void **state)
     assert_text(text_of(json_member(got.json, "tcbBaselines")->child, "tcbIdentifier"), "12");
     got = data("contoso-aad", "POST", "/policies/OpenEnclave:reset", LIT("eyJhbGciOiJub25lIn0.."));
     expect_status(&got, 200);
+}
+
+/* A draft that leaves hardly any memory for what follows it: refused, and the worker lives. */
+static void greedy_draft(void **state)
+{
+    struct arena a;
+
+    (void)state;
+    for (size_t elements = 770000; elements < 840000; elements += 5000) {
+        struct answer got;
+        struct out text, payload, jws, body;
+
+        arena_init(&a, (size_t)64 << 20);
+        text = out_open(&a), payload = out_open(&a), jws = out_open(&a), body = out_open(&a);
+        out_text(&text, "version=1.1; configurationrules{ => issueproperty(type=\"x-ms-sgx-tcbidentifier\", value=\"12\"); };"
+                        "authorizationrules{ => permit(); }; //");
+        memset(out_room(&text, 200000), 'x', 200000);
+        out_text(&payload, "{\"AttestationPolicy\":\"");
+        b64url_print(&payload, out_view(&text));
+        out_text(&payload, "\",\"x\":[0");
+        for (size_t i = 1; i < elements; i++)
+            out_text(&payload, ",0");
+        out_text(&payload, "]}");
+        b64url_print(&jws, LIT("{\"alg\":\"none\"}"));
+        out_char(&jws, '.');
+        b64url_print(&jws, out_view(&payload));
+        out_char(&jws, '.');
+        out_text(&body, "{\"quote\":\"");
+        b64url_print(&body, test_vector(&the.a, "rest/evidence/sdk-SgxEnclave.bin"));
+        out_text(&body, "\",\"draftPolicyForAttestation\":\"");
+        out_bytes(&body, out_view(&jws));
+        out_text(&body, "\"}");
+        got = data("contoso-aad", "POST", "/attest/SgxEnclave", out_view(&body));
+        if (got.status == 503)
+            fail_msg("with %zu elements: %s", elements, (const char *)got.body.p);
+        arena_done(&a);
+    }
+}
+
+/* What is too large for the core is refused for its size; no connection ends, over which others' requests run. */
+static void large_requests(void **state)
+{
+    struct answer got = data("contoso-aad", "PUT", "/policies/TdxVm", letters(&the.a, PERMIT "//", 4000000, ""));
+    struct jobj o = jobj_open(&the.a);
+    struct out jws = out_open(&the.a);
+
+    (void)state;
+    expect_status(&got, 413);
+    jobj_b64url(&o, "AttestationPolicy", LIT(PERMIT));
+    jobj_str(&o, "more", letters(&the.a, "", 2000000, ""));
+    b64url_print(&jws, LIT("{\"alg\":\"none\"}"));
+    out_char(&jws, '.');
+    b64url_print(&jws, jobj_print(&o, false));
+    out_char(&jws, '.');
+    got = data("contoso-aad", "PUT", "/policies/TdxVm", out_view(&jws));
+    expect_status(&got, 413);
+    got = data("contoso-aad", "GET", "/policies/TdxVm", NONE);
+    expect_status(&got, 200);
+    got = arm("PUT", "/contoso-large",
+              (const char *)letters(&the.a, "{\"location\":\"x\",\"properties\":{\"policySigningCertificates\":{\"keys\":[{\"x5c\":[\"", 2000000, "\"]}]}}}").p);
+    expect_status(&got, 413);
+    got = data("contoso-iso", "POST", "/certificates:add", letters(&the.a, "", 3000000, ""));
+    expect_status(&got, 413);
+}
+
+/* Resident bytes of the core's workers: the children of its root process. */
+static size_t core_memory(void)
+{
+    long root = (long)service_child(&the, "avouch-core"), pages = 0, sum = 0;
+    const struct dirent *entry;
+    DIR *d = opendir("/proc");
+
+    assert_non_null(d);
+    while ((entry = readdir(d)) != NULL) {
+        long pid = strtol(entry->d_name, NULL, 10), parent = 0;
+        char path[64];
+        FILE *f;
+
+        snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+        f = pid > 0 ? fopen(path, "r") : NULL;
+        if (f == NULL)
+            continue;
+        if (fscanf(f, "%*d (%*[^)]) %*c %ld", &parent) == 1 && parent == root
+            && fscanf(f, " %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %*u %*u %ld", &pages) == 1)
+            sum += pages;
+        fclose(f);
+    }
+    closedir(d);
+    return (size_t)sum * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Of a policy the core keeps its text, not all that came with it: many versions must not fill its memory. */
+static void kept_policies(void **state)
+{
+    size_t before = 0;
+
+    (void)state;
+    for (int version = 0; version < 12; version++) {
+        struct jobj o = jobj_open(&the.a);
+        struct out jws = out_open(&the.a), zeros = out_open(&the.a);
+        struct answer got;
+
+        out_printf(&zeros, "[%d", version);
+        for (int i = 0; i < 500000; i++)
+            out_text(&zeros, ",0");
+        out_char(&zeros, ']');
+        jobj_b64url(&o, "AttestationPolicy", LIT(PERMIT));
+        jobj_json(&o, "more", out_view(&zeros));
+        b64url_print(&jws, LIT("{\"alg\":\"none\"}"));
+        out_char(&jws, '.');
+        b64url_print(&jws, jobj_print(&o, false));
+        out_char(&jws, '.');
+        got = data("contoso-aad", "PUT", "/policies/SgxEnclave", out_view(&jws));
+        expect_status(&got, 200);
+        got = attest_contoso();
+        expect_status(&got, 200);
+        if (version == 1)
+            before = core_memory();
+    }
+    assert_true(before > 0);
+    assert_in_range(core_memory(), 1, before + ((size_t)100 << 20));
 }
 
 /* -- the store -- */
@@ -484,6 +692,10 @@ static const struct tampering {
       "DELETE FROM provider; INSERT INTO provider SELECT * FROM t; DROP TABLE t", "its MAC does not fit" },
     { "MAC of another provider", "CREATE TABLE t AS SELECT * FROM provider; UPDATE provider SET mac=(SELECT mac FROM t WHERE name='contoso-iso')",
       "DELETE FROM provider; INSERT INTO provider SELECT * FROM t; DROP TABLE t", "its MAC does not fit" },
+    { "head of another provider",
+      "CREATE TABLE t AS SELECT * FROM provider; UPDATE provider SET head=(SELECT head FROM t WHERE name='contoso-iso'),"
+      " mac=(SELECT mac FROM t WHERE name='contoso-iso') WHERE name='contoso-aad'",
+      "DELETE FROM provider; INSERT INTO provider SELECT * FROM t; DROP TABLE t", "the record of 'contoso-aad' has the head of 'contoso-iso'" },
 };
 
 static void tampering(void **state)
@@ -618,15 +830,22 @@ int main(void)
     suite_add(&s, "create, change, list, delete", create_and_list, NULL);
     for (size_t i = 0; i < COUNT(bad_names); i++)
         suite_add(&s, arena_printf(&the.a, "name '%s'", bad_names[i].name), bad_name, (void *)(uintptr_t)&bad_names[i]);
+    for (size_t i = 0; i < COUNT(signer_forms); i++)
+        suite_add(&s, arena_printf(&the.a, "signers: %s", signer_forms[i].name), signer_form, (void *)(uintptr_t)&signer_forms[i]);
     for (size_t i = 0; i < COUNT(calls); i++)
         suite_add(&s, arena_printf(&the.a, "%s %s%s by every role", calls[i].method, calls[i].host, calls[i].path), call_by_all, (void *)(uintptr_t)&calls[i]);
     for (size_t i = 0; i < COUNT(bad_tokens); i++)
         suite_add(&s, arena_printf(&the.a, "token: %s", bad_tokens[i].name), bad_token, (void *)(uintptr_t)&bad_tokens[i]);
+    suite_add(&s, "scope of a path that other rows begin to match", scope_of_other_rows, NULL);
     suite_add(&s, "an attestation token is no ticket", attestation_token_is_no_ticket, NULL);
     for (size_t i = 0; i < COUNT(bad_policies); i++)
         suite_add(&s, arena_printf(&the.a, "policy: %s", bad_policies[i].name), bad_policy, (void *)(uintptr_t)&bad_policies[i]);
     suite_add(&s, "set, attest, be refused, roll back, attest", walk, NULL);
+    suite_add(&s, "long headers of nobody", long_headers, NULL);
     suite_add(&s, "TCB baselines", tcb_baselines, NULL);
+    suite_add(&s, "requests that are too large", large_requests, NULL);
+    suite_add(&s, "large policies are not kept", kept_policies, NULL);
+    suite_add(&s, "draft policy that uses up the memory", greedy_draft, NULL);
     for (size_t i = 0; i < COUNT(tamperings); i++)
         suite_add(&s, arena_printf(&the.a, "store: %s", tamperings[i].name), tampering, (void *)(uintptr_t)&tamperings[i]);
     suite_add(&s, "store goes back in time", store_goes_back, NULL);

@@ -245,6 +245,24 @@ static void used_challenge(void **state)
     }
 }
 
+/* What does not verify is no answer: it neither uses a challenge up nor fills the memory of those that were. */
+static void forged_answer(void **state)
+{
+    const struct asked q = ask(WITH_BEARER, as_owner);
+    struct bytes jws = make_request(&q);
+    char *forged = arena_str(&the.a, jws);
+    struct answer got;
+
+    (void)state;
+    forged[jws.n - 20] = forged[jws.n - 20] == 'A' ? 'B' : 'A';
+    got = send_jws(WITH_BEARER, as_owner, bytes_str(forged));
+    expect_refused(&got, "InvalidParameter", "the JWS signature does not verify");
+    got = send_jws(WITH_BEARER, as_owner, jws);
+    expect_status(&got, 200);
+    got = send_jws(WITH_BEARER, as_owner, jws);
+    expect_refused(&got, "InvalidParameter", "was answered before");
+}
+
 static void answer_to_other_challenge(void **state)
 {
     const struct asked one = ask(WITH_BEARER, as_owner), two = ask(WITH_BEARER, as_owner);
@@ -386,6 +404,7 @@ int main(void)
     suite_add(&s, "attest without bearer, thumbprint for certificate", attest_without_bearer, NULL);
     suite_add(&s, "tampered log", tampered_log, NULL);
     suite_add(&s, "used challenge", used_challenge, NULL);
+    suite_add(&s, "forged answer", forged_answer, NULL);
     suite_add(&s, "answer to another challenge", answer_to_other_challenge, NULL);
     suite_add(&s, "context of another tenant", context_of_other_tenant, NULL);
     suite_add(&s, "bent context", context_bent, NULL);

@@ -8,7 +8,9 @@
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 
-enum { DAY = 24 * 3600 };
+enum { DAY = 24 * 3600, SERIAL = 2 };
+
+#define ISSUER "Avouch test AK issuer"
 
 static void need(int ok)
 {
@@ -72,7 +74,7 @@ void ak_pki_init(struct ak_pki *p, struct arena *a)
 
     p->a = a;
     p->key = EVP_RSA_gen(2048);
-    x = blank("Avouch test AK issuer", "Avouch test AK issuer", 1, p->key);
+    x = blank(ISSUER, ISSUER, 1, p->key);
     extend(x, x, NID_basic_constraints, "critical,CA:TRUE,pathlen:0");
     extend(x, x, NID_key_usage, "critical,keyCertSign");
     extend(x, x, NID_subject_key_identifier, "hash");
@@ -94,10 +96,45 @@ struct bytes ak_pki_issue(const struct ak_pki *p, const char *name, struct bytes
 
     if (key == NULL)
         abort();
-    x = blank(name, "Avouch test AK issuer", 2, key);
+    x = blank(name, ISSUER, SERIAL, key);
     EVP_PKEY_free(key);
     extend(x, x, NID_basic_constraints, "critical,CA:FALSE");
     extend(x, x, NID_key_usage, "critical,digitalSignature");
     extend(x, x, NID_ext_key_usage, "2.23.133.8.3");
     return sign(p, x);
+}
+
+struct bytes ak_pki_revoke(const struct ak_pki *p)
+{
+    X509_CRL *crl = X509_CRL_new();
+    X509_REVOKED *entry = X509_REVOKED_new();
+    X509_NAME *name = X509_NAME_new();
+    ASN1_INTEGER *serial = ASN1_INTEGER_new();
+    ASN1_TIME *from = X509_gmtime_adj(NULL, -DAY), *to = X509_gmtime_adj(NULL, 30L * DAY);
+    unsigned char *der = NULL;
+    struct bytes r;
+    int n;
+
+    set_name(name, ISSUER);
+    need(ASN1_INTEGER_set(serial, SERIAL));
+    need(X509_REVOKED_set_serialNumber(entry, serial));
+    need(X509_REVOKED_set_revocationDate(entry, from));
+    need(X509_CRL_set_version(crl, 1));
+    need(X509_CRL_set_issuer_name(crl, name));
+    need(X509_CRL_set1_lastUpdate(crl, from));
+    need(X509_CRL_set1_nextUpdate(crl, to));
+    need(X509_CRL_add0_revoked(crl, entry));
+    if (X509_CRL_sign(crl, p->key, EVP_sha256()) == 0)
+        abort();
+    n = i2d_X509_CRL(crl, &der);
+    if (n <= 0)
+        abort();
+    r = arena_copy(p->a, bytes_of(der, (size_t)n));
+    OPENSSL_free(der);
+    ASN1_TIME_free(from);
+    ASN1_TIME_free(to);
+    ASN1_INTEGER_free(serial);
+    X509_NAME_free(name);
+    X509_CRL_free(crl);
+    return r;
 }

@@ -17,5 +17,7 @@ void ak_pki_init(struct ak_pki *p, struct arena *a);
 void ak_pki_done(struct ak_pki *p);
 /* A certificate (DER) for the key with this SubjectPublicKeyInfo, usage 2.23.133.8.3. */
 struct bytes ak_pki_issue(const struct ak_pki *p, const char *name, struct bytes spki);
+/* A CRL (DER) of this issuer that lists what ak_pki_issue() made. */
+struct bytes ak_pki_revoke(const struct ak_pki *p);
 
 #endif

@@ -173,6 +173,39 @@ static void memo_forgets_the_oldest(void **state)
     memo_free(NULL);
 }
 
+/* Large values push out as many of the oldest as their size asks for; small ones are only counted. */
+static void memo_keeps_to_its_bytes(void **state)
+{
+    struct memo *m = memo_new(100);
+    static const int tag;
+    static int values[8];
+    uint8_t key[8][32] = { { 0 } };
+
+    (void)state;
+    freed = 0;
+    memo_limit(m, 100);
+    for (int i = 0; i < 8; i++)
+        key[i][0] = (uint8_t)(16 * i);
+    for (int i = 0; i < 4; i++)
+        assert_true(memo_put_sized(m, &tag, key[i], &values[i], 25, count_free));
+    assert_int_equal(freed, 0);
+    assert_true(memo_put(m, &tag, key[4], &values[4], count_free));
+    assert_int_equal(freed, 0);
+    assert_ptr_equal(memo_find(m, &tag, key[0]), &values[0]); /* now the newest */
+    assert_true(memo_put_sized(m, &tag, key[5], &values[5], 26, count_free));
+    assert_int_equal(freed, 2);
+    assert_null(memo_find(m, &tag, key[1]));
+    assert_null(memo_find(m, &tag, key[2]));
+    assert_ptr_equal(memo_find(m, &tag, key[0]), &values[0]);
+    assert_true(memo_put_sized(m, &tag, key[0], &values[0], 74, count_free)); /* replaces its own smaller one */
+    assert_ptr_equal(memo_find(m, &tag, key[5]), &values[5]);
+    assert_int_equal(memo_count(m), 3);
+    assert_true(memo_put_sized(m, &tag, key[6], &values[6], 1000, count_free)); /* alone, and kept for whoever put it */
+    assert_ptr_equal(memo_find(m, &tag, key[6]), &values[6]);
+    assert_int_equal(memo_count(m), 1);
+    memo_free(m);
+}
+
 static void errors_keep_the_first(void **state)
 {
     struct err e = { 0 };
@@ -213,6 +246,7 @@ int main(void)
         cmocka_unit_test(arena_refuses_overflow),
         cmocka_unit_test(out_writes),
         cmocka_unit_test(memo_forgets_the_oldest),
+        cmocka_unit_test(memo_keeps_to_its_bytes),
         cmocka_unit_test(errors_keep_the_first),
         cmocka_unit_test(bytes_helpers),
     };

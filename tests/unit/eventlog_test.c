@@ -480,18 +480,51 @@ static const struct forged {
     { "second variable behind the separator", 7, ERR_LOG_MISMATCH, "measured behind the separator", 0 },
     { "two variables", 8, ERR_NONE, NULL, SECURE_BOOT_INCONSISTENT },
     { "debug firmware", 9, ERR_NONE, NULL, SECURE_BOOT_DEBUG },
+    { "debug firmware hidden in a boot variable", 10, ERR_NONE, NULL, SECURE_BOOT_INCONSISTENT },
+    { "debug firmware hidden in an authority", 11, ERR_NONE, NULL, SECURE_BOOT_INCONSISTENT },
+    { "debug firmware hidden in a boot loader's text", 12, ERR_NONE, NULL, SECURE_BOOT_INCONSISTENT },
 };
+
+/* Data of types of which a part alone is measured: around bytes that were measured as something else. */
+static struct bytes in_variable(struct arena *a, struct bytes inner)
+{
+    struct out o = out_open(a);
+
+    out_bytes(&o, LIT(EFI_GLOBAL));
+    out_u64le(&o, 1);
+    out_u64le(&o, inner.n);
+    out_bytes(&o, LIT("X\0"));
+    out_bytes(&o, inner);
+    return out_view(&o);
+}
+
+static struct bytes between(struct arena *a, const char *before, struct bytes inner, const char *after)
+{
+    struct out o = out_open(a);
+
+    out_text(&o, before);
+    out_bytes(&o, inner);
+    out_text(&o, after);
+    return out_view(&o);
+}
 
 static void forge(struct maker *m, int how)
 {
     struct bytes on = secure_boot_variable(&m->f.a, 1), off = secure_boot_variable(&m->f.a, 0);
+    const struct bytes debug = LIT("UEFI Debug Mode");
     struct out *o = &m->o;
 
     if (how == 6)
         put_event(o, 7, EV_SEPARATOR, ZEROS, LIT("something else"));
     if (how == 9)
         put_event(o, 7, EV_EFI_ACTION, LIT("UEFI Debug Mode"), LIT("UEFI Debug Mode"));
-    if (how == 0 || how == 6 || how == 8 || how == 9)
+    if (how == 10)
+        put_event(o, 7, EV_EFI_VARIABLE_BOOT, in_variable(&m->f.a, debug), debug);
+    if (how == 11)
+        put_event(o, 7, EV_EFI_VARIABLE_AUTHORITY, between(&m->f.a, "", debug, "x"), debug);
+    if (how == 12)
+        put_event(o, 7, EV_IPL, between(&m->f.a, "grub_cmd: ", debug, ""), debug);
+    if (how == 0 || how == 6 || how == 8 || how >= 9)
         put_event(o, 7, EV_EFI_VARIABLE_DRIVER_CONFIG, on, on);
     else if (how == 2)
         put_event(o, 7, EV_EFI_VARIABLE_AUTHORITY, off, off);
@@ -573,6 +606,89 @@ static void test_windows_flags(void **state)
     e.code = ERR_NONE;
     assert_ok(maker_judge(&m, &e), &e);
     assert_true(tpm_win_boot(m.f.s).hidden);
+    arena_done(&m.f.a);
+}
+
+/* A bad flag under types of which a part of the data is measured: nobody can tell that it is none. */
+static const struct disguise {
+    const char *name;
+    int how;
+    enum err_code code; /* ERR_NONE: accepted, but something is hidden */
+} disguises[] = {
+    { "a boot loader's text", 0, ERR_NONE },
+    { "a boot variable", 1, ERR_NONE },
+    { "an authority", 2, ERR_NONE },
+    { "the name of a section", 3, ERR_NONE },
+    { "another type, without a container", 4, ERR_LOG_MISMATCH },
+};
+
+static void test_disguise(void **state)
+{
+    const struct disguise *row = *state;
+    const struct bytes bare = LIT("\5\0\5\0\2\0\0\0\1\0"); /* SAFEMODE */
+    struct err e = { .code = ERR_NONE };
+    struct bytes bad;
+    struct maker m;
+
+    maker_init(&m);
+    bad = win_flag(&m.f.a, SIPA_SAFEMODE, 1);
+    switch (row->how) {
+    case 0:
+        put_event(&m.o, 12, EV_IPL, between(&m.f.a, "grub_cmd: ", bad, ""), bad);
+        break;
+    case 1:
+        put_event(&m.o, 12, EV_EFI_VARIABLE_BOOT, in_variable(&m.f.a, bad), bad);
+        break;
+    case 2:
+        put_event(&m.o, 13, EV_EFI_VARIABLE_AUTHORITY, between(&m.f.a, "", bad, "x"), bad);
+        break;
+    case 3:
+        put_event(&m.o, 13, EV_IPL, LIT("\5\0\0\0\5\0\0\0\2\0\0\0\0\0\0\0\1\0\0\0"), bare);
+        break;
+    default:
+        put_event(&m.o, 12, EV_IPL, bare, bare);
+    }
+    if (row->code == ERR_NONE) {
+        assert_ok(maker_judge(&m, &e), &e);
+        assert_true(tpm_win_boot(m.f.s).hidden);
+    } else {
+        assert_false(maker_judge(&m, &e));
+        assert_refused(&e, row->code, "boot events of Windows, its type is not EV_EVENT_TAG");
+    }
+    arena_done(&m.f.a);
+}
+
+/* Separators of PCR 0 to 7: types are not measured, so a second one, or one that tells an error, counts under any. */
+static const struct separator_row {
+    const char *name;
+    uint32_t type; /* of one more event in PCR 4; 0: none */
+    const char *content;
+    bool valid;
+} separator_rows[] = {
+    { "one each", 0, NULL, true },
+    { "two", EV_SEPARATOR, "\0\0\0\0", false },
+    { "a second one as an action", EV_EFI_ACTION, "\0\0\0\0", false },
+    { "an error as an action", EV_EFI_ACTION, "\1\0\0\0", false },
+    { "of Windows", EV_SEPARATOR, "WBCL", false },
+};
+
+static void test_separators(void **state)
+{
+    const struct separator_row *row = *state;
+    struct err e = { .code = ERR_NONE };
+    struct claims c;
+    struct maker m;
+
+    maker_init(&m);
+    if (row->type != 0)
+        put_event(&m.o, 4, row->type, bytes_of(row->content, 4), bytes_of(row->content, 4));
+    for (uint32_t pcr = 0; pcr < 8; pcr++)
+        if (pcr != 4 || row->content == NULL || row->content[0] == 0)
+            put_event(&m.o, pcr, EV_SEPARATOR, ZEROS, ZEROS);
+    assert_ok(maker_judge(&m, &e), &e);
+    c = claims_open(&m.f.a);
+    tpm_state_claims(m.f.s, false, &c);
+    assert_int_equal(claims_find(&c, "firmwareSeparatorsValid")->boolean, row->valid);
     arena_done(&m.f.a);
 }
 
@@ -719,6 +835,14 @@ int main(void)
     for (size_t i = 0; i < COUNT(forged); i++) {
         snprintf(name, sizeof(name), "PCR 7: %s", forged[i].name);
         suite_add(&s, name, test_forged, (void *)(uintptr_t)&forged[i]);
+    }
+    for (size_t i = 0; i < COUNT(disguises); i++) {
+        snprintf(name, sizeof(name), "Windows flag as %s", disguises[i].name);
+        suite_add(&s, name, test_disguise, (void *)(uintptr_t)&disguises[i]);
+    }
+    for (size_t i = 0; i < COUNT(separator_rows); i++) {
+        snprintf(name, sizeof(name), "separators: %s", separator_rows[i].name);
+        suite_add(&s, name, test_separators, (void *)(uintptr_t)&separator_rows[i]);
     }
     for (size_t i = 0; i < COUNT(limits); i++) {
         snprintf(name, sizeof(name), "malformed: %s", limits[i].name);

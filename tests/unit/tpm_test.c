@@ -8,6 +8,11 @@
 #include "codec/pem.h"
 #include "evidence/tpm/akcert.h"
 #include "evidence/tpm/tpm.h"
+#include "evidence/tpm/tpm_priv.h"
+
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -512,6 +517,31 @@ static void test_cert_padding(void **state)
     arena_done(&a);
 }
 
+/* That memory ran out says nothing about the certificate. */
+static void test_cert_memory(void **state)
+{
+    struct bytes pem;
+    struct arena a;
+    bool ok = false;
+
+    (void)state;
+    arena_init(&a, BUDGET);
+    pem = test_vector(&a, "tpm/protocol/aik-root.pem");
+    for (size_t budget = 64; !ok; budget += budget / 4) {
+        struct err e = { .code = ERR_NONE };
+        struct arena small;
+        struct cert c;
+
+        arena_init(&small, budget);
+        ok = ak_cert_read(pem, "certificate", &small, &c, &e);
+        if (!ok)
+            assert_refused(&e, ERR_NO_MEMORY, NULL);
+        arena_done(&small);
+        assert_true(budget < BUDGET);
+    }
+    arena_done(&a);
+}
+
 /* -- public areas -- */
 
 static void test_names(void **state)
@@ -551,6 +581,107 @@ static void test_names(void **state)
             assert_false(tpm_public_parse(bytes_part(in, 0, n), ERR_FORMAT, "AK", &k, NULL));
         arena_done(&a);
     }
+}
+
+static void out_2b(struct out *o, struct bytes b)
+{
+    out_u8(o, (uint8_t)(b.n >> 8));
+    out_u8(o, (uint8_t)b.n);
+    out_bytes(o, b);
+}
+
+static struct bytes sign(EVP_PKEY *key, int padding, struct bytes data, struct arena *a)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *of_key;
+    uint8_t raw[256];
+    size_t n = sizeof(raw);
+
+    assert_int_equal(EVP_DigestSignInit(ctx, &of_key, EVP_sha256(), NULL, key), 1);
+    assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(of_key, padding), 1);
+    assert_int_equal(EVP_DigestSign(ctx, raw, &n, data.p, data.n), 1);
+    EVP_MD_CTX_free(ctx);
+    return arena_copy(a, bytes_of(raw, n));
+}
+
+/* As a TPM gives it: RSASSA with SHA-256. */
+static struct bytes tpm_signature(EVP_PKEY *aik, struct bytes data, struct arena *a)
+{
+    struct out o = out_open(a);
+
+    out_bytes(&o, LIT("\0\x14\0\x0b"));
+    out_2b(&o, sign(aik, RSA_PKCS1_PADDING, data, a));
+    return out_view(&o);
+}
+
+/* A certification as a TPM makes it, and its signature by an attestation key that we made up. */
+static void certify(EVP_PKEY *aik, struct bytes name, struct bytes challenge, struct arena *a, struct tpm_key_object *k)
+{
+    struct out o = out_open(a);
+
+    out_bytes(&o, LIT("\xff\x54\x43\x47\x80\x17"));
+    out_2b(&o, (struct bytes){ NULL, 0 });
+    out_2b(&o, challenge);
+    out_bytes(&o, LIT("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0"));
+    out_2b(&o, name);
+    out_2b(&o, (struct bytes){ NULL, 0 });
+    k->certification = out_view(&o);
+    k->signature = tpm_signature(aik, k->certification, a);
+}
+
+static struct key *public_of(EVP_PKEY *pkey)
+{
+    unsigned char *der = NULL;
+    int n = i2d_PUBKEY(pkey, &der);
+    struct err e = { .code = ERR_NONE };
+    struct key *k = NULL;
+
+    assert_true(n > 0);
+    assert_ok(key_from_spki(bytes_of(der, (size_t)n), "key", &k, &e), &e);
+    OPENSSL_free(der);
+    return k;
+}
+
+/* Whoever finds two public areas with one SHA-1 gets the one certified that is his to load, and shows the other. */
+static void test_name_algorithm(void **state)
+{
+    static const struct {
+        uint8_t alg;
+        enum err_code code;
+    } rows[] = { { TPM_SHA256, ERR_NONE }, { TPM_SHA384, ERR_NONE }, { TPM_SHA1, ERR_CERTIFY_NAME } };
+    const struct bytes challenge = LIT("0123456789abcdef");
+    EVP_PKEY *pkey = EVP_RSA_gen(2048);
+    AUTO_KEY aik = public_of(pkey);
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct tpm_key_object k = { .binding = TPM_BOUND_CERTIFY };
+        struct err e = { .code = ERR_NONE };
+        uint8_t name[2 + HASH_MAX_SIZE], *area;
+        struct tpm_public p;
+        struct arena a;
+        size_t n;
+
+        arena_init(&a, BUDGET);
+        k.public = arena_copy(&a, test_vector(&a, "tpm/qemu/uki-sb/k.tpm2b_public"));
+        area = arena_alloc(&a, k.public.n);
+        memcpy(area, k.public.p, k.public.n);
+        area[5] = rows[i].alg; /* behind the size and the type */
+        k.public.p = area;
+        assert_ok(tpm_public_parse(k.public, ERR_FORMAT, "public", &p, &e), &e);
+        k.jwk.n = p.n;
+        k.jwk.e = LIT("\1\0\1");
+        assert_true(tpm_public_name(&p, name, &n));
+        certify(pkey, bytes_of(name, n), challenge, &a, &k);
+        if (rows[i].code == ERR_NONE) {
+            assert_ok(tpm_key_object_check(&k, aik, challenge, "request_key", &e), &e);
+        } else {
+            assert_false(tpm_key_object_check(&k, aik, challenge, "request_key", &e));
+            assert_refused(&e, rows[i].code, "SHA1");
+        }
+        arena_done(&a);
+    }
+    EVP_PKEY_free(pkey);
 }
 
 /* -- protocol -- */
@@ -685,6 +816,142 @@ static void test_settings(void **state)
     assert_false(exchange_run(&x, &c, &e));
     assert_refused(&e, ERR_QUOTE_SELECTION, "PCR 12 is not quoted");
     arena_done(&x.a);
+}
+
+/* -- a request made here, with a key that no TPM has: for quotes that no TPM at hand makes -- */
+
+static struct bytes jwk_of(const struct key *k, struct arena *a)
+{
+    struct jobj o = jobj_open(a);
+
+    jobj_text(&o, "kty", "RSA");
+    jobj_b64url(&o, "n", key_modulus(k));
+    jobj_b64url(&o, "e", key_exponent(k));
+    return jobj_print(&o, false);
+}
+
+/* Zeros in all PCRs of these banks. */
+struct made_bank {
+    uint16_t alg;
+    uint32_t pcrs;
+};
+
+static struct bytes quote_of(const struct made_bank *banks, size_t count, struct bytes nonce, struct arena *a)
+{
+    struct out o = out_open(a), values = out_open(a);
+    struct digest d;
+
+    out_bytes(&o, LIT("\xff\x54\x43\x47\x80\x18\0\0"));
+    out_2b(&o, nonce);
+    out_bytes(&o, LIT("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0"));
+    out_u8(&o, (uint8_t)count);
+    for (size_t i = 0; i < count; i++) {
+        out_u8(&o, 0);
+        out_u8(&o, (uint8_t)banks[i].alg);
+        out_u8(&o, 3);
+        for (unsigned k = 0; k < 24; k += 8)
+            out_u8(&o, (uint8_t)(banks[i].pcrs >> k));
+        for (int n = __builtin_popcount(banks[i].pcrs); n > 0; n--)
+            out_bytes(&values, bytes_of((const uint8_t[HASH_MAX_SIZE]){ 0 }, tpm_bank(banks[i].alg)->size));
+    }
+    d = sha256(out_view(&values));
+    out_2b(&o, digest_bytes(&d));
+    return out_view(&o);
+}
+
+static struct bytes values_of(const struct made_bank *banks, size_t count, struct arena *a)
+{
+    struct jarr list = jarr_open(a);
+
+    for (size_t i = 0; i < count; i++) {
+        struct jobj bank = jobj_open(a);
+        struct jarr values = jarr_open(a);
+
+        for (int pcr = 0; pcr < 24; pcr++)
+            if ((banks[i].pcrs >> pcr & 1) != 0) {
+                struct jobj v = jobj_open(a);
+
+                jobj_int(&v, "index", pcr);
+                jobj_b64url(&v, "digest", bytes_of((const uint8_t[HASH_MAX_SIZE]){ 0 }, tpm_bank(banks[i].alg)->size));
+                jarr_raw(&values, jobj_print(&v, false));
+            }
+        jobj_int(&bank, "algorithm", banks[i].alg);
+        jobj_json(&bank, "values", jarr_close(&values));
+        jarr_raw(&list, jobj_print(&bank, false));
+    }
+    return jarr_close(&list);
+}
+
+/* attReqV2 without logs; one key attests and signs. */
+static struct bytes made_request(EVP_PKEY *pkey, const struct made_bank *banks, size_t count, struct bytes challenge,
+                                 struct arena *a)
+{
+    AUTO_KEY k = public_of(pkey);
+    struct bytes jwk = jwk_of(k, a), quote;
+    const struct bytes bound[] = { jwk, LIT("\0"), challenge };
+    struct digest nonce = hash_parts(HASH_SHA256, bound, COUNT(bound));
+    struct jobj key = jobj_open(a), now = jobj_open(a), tpm = jobj_open(a), data = jobj_open(a), all = jobj_open(a);
+    struct out o = out_open(a);
+
+    quote = quote_of(banks, count, digest_bytes(&nonce), a);
+    jobj_json(&key, "jwk", jwk);
+    jobj_json(&key, "info", LIT("{\"tpm_quote\":{\"hash_alg\":\"sha-256\"}}"));
+    jobj_json(&now, "logs", LIT("[]"));
+    jobj_json(&now, "aik_pub", jwk);
+    jobj_json(&now, "pcrs", values_of(banks, count, a));
+    jobj_b64url(&now, "quote", quote);
+    jobj_b64url(&now, "signature", tpm_signature(pkey, quote, a));
+    jobj_json(&tpm, "current_attestation", jobj_print(&now, false));
+    jobj_json(&data, "request_key", jobj_print(&key, false));
+    jobj_b64url(&data, "challenge", challenge);
+    jobj_json(&data, "tpm_att_data", jobj_print(&tpm, false));
+    jobj_text(&all, "att_type", "basic");
+    jobj_json(&all, "att_data", jobj_print(&data, false));
+    b64url_print(&o, LIT("{\"alg\":\"PS256\",\"typ\":\"attReqV2\"}"));
+    out_char(&o, '.');
+    b64url_print(&o, jobj_print(&all, false));
+    quote = sign(pkey, RSA_PKCS1_PSS_PADDING, out_view(&o), a);
+    out_char(&o, '.');
+    b64url_print(&o, quote);
+    return out_view(&o);
+}
+
+/* A PCR counts as quoted in a bank in which a log can be replayed. */
+static void test_required_pcrs(void **state)
+{
+    static const struct {
+        struct made_bank banks[2];
+        const char *part; /* NULL: accepted */
+    } rows[] = {
+        { { { TPM_SHA256, 0xffffff }, { TPM_SM3_256, 0xff } }, NULL },
+        { { { TPM_SHA256, 0xff }, { TPM_SHA384, 0xffff00 } }, NULL },
+        { { { TPM_SHA256, 0xff }, { TPM_SM3_256, 0xffffff } }, "PCR 8 is not quoted" },
+        { { { TPM_SHA256, 0xff }, { TPM_SHA3_256, 0xffffff } }, "PCR 8 is not quoted" },
+        { { { TPM_SHA256, 0xff }, { TPM_SHA1, 0xffffff } }, "PCR 8 is not quoted" },
+    };
+    EVP_PKEY *pkey = EVP_RSA_gen(2048);
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct err e = { .code = ERR_NONE };
+        struct settings settings = settings_default();
+        struct exchange x = { .challenge = LIT("0123456789abcdef") };
+        struct claims c;
+
+        arena_init(&x.a, BUDGET);
+        settings.require_valid_aik_cert = false;
+        x.env = (struct verify_env){ .now = test_time("2026-11-26T12:00:00Z"), .settings = &settings, .a = &x.a };
+        x.jws = made_request(pkey, rows[i].banks, 2, x.challenge, &x.a);
+        c = claims_open(&x.a);
+        if (rows[i].part == NULL) {
+            assert_ok(exchange_run(&x, &c, &e), &e);
+        } else {
+            assert_false(exchange_run(&x, &c, &e));
+            assert_refused(&e, ERR_QUOTE_SELECTION, rows[i].part);
+        }
+        arena_done(&x.a);
+    }
+    EVP_PKEY_free(pkey);
 }
 
 static void test_other_challenge(void **state)
@@ -1031,7 +1298,10 @@ static void add_vectors(struct suite *s)
         snprintf(name, sizeof(name), "chain: %s", chains[i].name);
         suite_add(s, name, test_chain, (void *)(uintptr_t)&chains[i]);
     }
+    suite_add(s, "algorithms of names", test_name_algorithm, NULL);
+    suite_add(s, "banks that count as quoted", test_required_pcrs, NULL);
     suite_add(s, "padded certificate", test_cert_padding, NULL);
+    suite_add(s, "certificate and no memory", test_cert_memory, NULL);
     suite_add(s, "names and public areas", test_names, NULL);
     for (size_t i = 0; i < COUNT(protocol); i++) {
         snprintf(name, sizeof(name), "protocol %s", protocol[i]);

@@ -68,11 +68,8 @@ static bool certified(struct guest_request *rq, struct key *ak, struct tpm_attes
     if (ret->extra.n != 0)
         return err_set(e, ERR_CERTIFY_NONCE, what, "extraData has %zu bytes, none are expected",
                        ret->extra.n);
-    if (!tpm_public_parse(rq->enc_pub, ERR_ENC_KEY, "EncKeyPub", &rq->enc, e))
-        return false;
-    if (!tpm_public_named(&rq->enc, ret->name))
-        return err_set(e, ERR_CERTIFY_NAME, what, "the certified name is not the name of EncKeyPub");
-    return true;
+    return tpm_public_parse(rq->enc_pub, ERR_ENC_KEY, "EncKeyPub", &rq->enc, e)
+        && tpm_public_check_name(&rq->enc, ret->name, "EncKeyPub", e);
 }
 
 /* TPM2_PolicyPCR over the quoted selection and digest (TPM 2.0 Part 3, 23.7), SHA-256. */

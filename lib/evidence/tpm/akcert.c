@@ -52,6 +52,12 @@ static bool all_are(struct bytes b, uint8_t v)
     return true;
 }
 
+/* Whatever is wrong with a certificate has one code; that memory ran out says nothing about it. */
+static bool bad_format(const struct err *why, const char *what, struct err *e)
+{
+    return err_set(e, why->code == ERR_NO_MEMORY ? ERR_NO_MEMORY : ERR_AK_CERT_FORMAT, what, "%s", why->why);
+}
+
 bool ak_cert_read(struct bytes in, const char *what, struct arena *a, struct cert *ret, struct err *e)
 {
     struct err inner = { .code = ERR_NONE };
@@ -65,7 +71,7 @@ bool ak_cert_read(struct bytes in, const char *what, struct arena *a, struct cer
                        in.n, AK_CERT_MAX);
     if (in.n > 0 && in.p[0] != DER_SEQUENCE) {
         if (!certs_read(in, AK_CHAIN_MAX, what, a, &list, &count, &inner))
-            return err_set(e, ERR_AK_CERT_FORMAT, what, "%s", inner.why);
+            return bad_format(&inner, what, e);
         *ret = list[0];
         return true;
     }
@@ -77,7 +83,7 @@ bool ak_cert_read(struct bytes in, const char *what, struct arena *a, struct cer
         return err_set(e, ERR_AK_CERT_FORMAT, what, "%zu bytes behind the certificate are no padding",
                        rest.n);
     if (!cert_parse(der, what, ret, &inner))
-        return err_set(e, ERR_AK_CERT_FORMAT, what, "%s", inner.why);
+        return bad_format(&inner, what, e);
     return true;
 }
 
@@ -88,7 +94,7 @@ bool ak_cert_check_key(const struct cert *c, const struct key *k, const char *wh
     bool same;
 
     if (!key_from_spki(c->spki, what, &own, &inner))
-        return err_set(e, ERR_AK_CERT_FORMAT, what, "%s", inner.why);
+        return bad_format(&inner, what, e);
     same = key_kind(own) == key_kind(k)
         && (key_kind(k) == KEY_RSA ? bytes_equal(key_modulus(own), key_modulus(k))
                                          && bytes_equal(key_exponent(own), key_exponent(k))

@@ -319,6 +319,18 @@ bool tpm_public_named(const struct tpm_public *p, struct bytes name)
     return tpm_public_name(p, own, &n) && bytes_equal(bytes_of(own, n), name);
 }
 
+bool tpm_public_check_name(const struct tpm_public *p, struct bytes name, const char *what, struct err *e)
+{
+    const struct tpm_bank *alg = tpm_bank(p->name_alg);
+
+    if (alg == NULL || !alg->known || alg->alg == TPM_SHA1)
+        return err_set(e, ERR_CERTIFY_NAME, what,
+                       "name algorithm of public is %s (0x%04x); SHA256, SHA384 and SHA512 are accepted",
+                       alg == NULL ? "unknown" : alg->name, p->name_alg);
+    return tpm_public_named(p, name)
+        || err_set(e, ERR_CERTIFY_NAME, what, "the certified name is not the name of public");
+}
+
 bool tpm_public_check_ak(const struct tpm_public *p, const char *what, struct err *e)
 {
     static const struct {

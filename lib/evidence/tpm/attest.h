@@ -123,6 +123,9 @@ bool tpm_public_key(const struct tpm_public *p, enum err_code code, const char *
 /* nameAlg || H(area) (Part 1, 16); false where the name algorithm is not computed here. */
 bool tpm_public_name(const struct tpm_public *p, uint8_t to[2 + HASH_MAX_SIZE], size_t *ret_n) CHECKED;
 bool tpm_public_named(const struct tpm_public *p, struct bytes name);
+/* The certified name is that of this area, by an algorithm that binds it: with SHA-1 two areas can have one name
+ * (ERR_CERTIFY_NAME). */
+bool tpm_public_check_name(const struct tpm_public *p, struct bytes name, const char *what, struct err *e) CHECKED;
 /* An attestation key: a restricted signing key that the TPM made and keeps (ERR_AK_KEY). */
 bool tpm_public_check_ak(const struct tpm_public *p, const char *what, struct err *e) CHECKED;
 /* Whether the key is the one of this public area. */

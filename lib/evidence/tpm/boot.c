@@ -119,7 +119,19 @@ static bool covers_section_name(struct tpm_event *ev, const struct tpm_bank *ban
     return true;
 }
 
-/* Evidence-tpm section 6: the ways in which the digest of a type may cover its data. */
+/* Old shim logs the variable that vouches with one byte more than it measures. */
+static bool covers_but_last(const struct tpm_event *ev, const struct tpm_bank *bank, struct bytes digest)
+{
+    struct efi_variable v;
+
+    return efi_variable_parse(ev->data, &v) && v.rest > 0
+        && (bytes_equal(v.guid, LIT(EFI_SHIM_LOCK)) || bytes_equal(v.guid, LIT(EFI_IMAGE_SECURITY)))
+        && hashes_to(bank, bytes_part(ev->data, 0, ev->data.n - 1), digest);
+}
+
+/* Evidence-tpm section 6: the ways in which the digest of a type may cover its data. Where types decide, a
+ * part of the data is not enough: under a type that measures a part, the bytes of any other event can be
+ * wrapped into data that look like nothing. */
 static bool covers(struct tpm_event *ev, const struct tpm_bank *bank, struct bytes digest)
 {
     struct efi_variable v;
@@ -131,11 +143,13 @@ static bool covers(struct tpm_event *ev, const struct tpm_bank *bank, struct byt
         }
         return true;
     }
+    if (ev->type == EV_EFI_VARIABLE_AUTHORITY)
+        return covers_but_last(ev, bank, digest);
+    if ((TYPED_PCRS >> ev->pcr & 1) != 0)
+        return false;
     switch (ev->type) {
     case EV_EFI_VARIABLE_BOOT:
         return efi_variable_parse(ev->data, &v) && hashes_to(bank, v.data, digest);
-    case EV_EFI_VARIABLE_AUTHORITY: /* old shim logs one byte more than it measures */
-        return ev->data.n > 0 && hashes_to(bank, bytes_part(ev->data, 0, ev->data.n - 1), digest);
     case EV_IPL:
         return covers_text(ev, bank, digest) || covers_section_name(ev, bank, digest);
     default:
@@ -173,11 +187,20 @@ static bool check_secure_boot_event(const struct tpm_event *ev, bool after_separ
     return true;
 }
 
+/* Elements of Windows' boot events: in a container, or alone under an id that is one of theirs. */
+static bool is_sipa(struct bytes data)
+{
+    struct sipa_walk w = sipa_open(data);
+    const char *wrong;
+    struct sipa first;
+
+    return data.n >= 8 && sipa_valid(data, &wrong) && sipa_next(&w, &first)
+        && ((first.id & SIPA_CONTAINER) != 0 || sipa_name(first.id) != NULL);
+}
+
 /* Types are not measured; a log that gives an event another type could hide it from claims and policies. */
 static bool check_type(const struct tpm_event *ev, bool after_separator, const char *what, struct err *e)
 {
-    const char *wrong;
-
     if ((TYPED_PCRS >> ev->pcr & 1) == 0)
         return true;
     if (ev->separator && ev->type != EV_SEPARATOR)
@@ -188,8 +211,7 @@ static bool check_type(const struct tpm_event *ev, bool after_separator, const c
         return check_secure_boot_event(ev, after_separator, what, e);
     if (ev->type == EV_EVENT_TAG && !ev->covered)
         return contradicts(ev, what, "its digest is not that of its data, as a tagged event's is", e);
-    if (ev->covered && ev->type != EV_EVENT_TAG && ev->data.n >= 8 && sipa_valid(ev->data, &wrong)
-        && (ev->data.p[3] & 0x40) != 0)
+    if (ev->covered && ev->type != EV_EVENT_TAG && is_sipa(ev->data))
         return contradicts(ev, what, "its data are boot events of Windows, its type is not EV_EVENT_TAG", e);
     return true;
 }

@@ -221,7 +221,8 @@ struct bytes tpm_kernel_command_line(const struct tpm_state *s, struct arena *a)
     return found;
 }
 
-/* Separators of PCR 0 to 7: exactly one each, with zeros or ones (PFP 3.3.2); evidence-tpm 7.2. */
+/* Separators of PCR 0 to 7: exactly one each, with zeros or ones (PFP 3.3.2); evidence-tpm 7.2. The digest tells
+ * what is one: its type could be given otherwise. */
 static bool separators_valid(const struct tpm_state *s)
 {
     uint8_t count[8] = { 0 };
@@ -229,9 +230,9 @@ static bool separators_valid(const struct tpm_state *s)
     for (size_t i = 0; i < s->log.count; i++) {
         const struct tpm_event *ev = &s->log.events[i];
 
-        if (!ev->visible || !ev->separator || ev->pcr > 7 || ev->type != EV_SEPARATOR)
+        if (!ev->visible || !ev->separator || ev->pcr > 7)
             continue;
-        if (!ev->covered || bytes_equal(ev->data, LIT("\1\0\0\0")))
+        if (!ev->covered || (!bytes_all_zero(ev->data) && !bytes_equal(ev->data, LIT("\xff\xff\xff\xff"))))
             return false;
         if (count[ev->pcr] < 2)
             count[ev->pcr]++;

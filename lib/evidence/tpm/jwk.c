@@ -206,9 +206,7 @@ bool tpm_key_object_check(const struct tpm_key_object *k, struct key *aik, struc
     if (!secret_equal(cert.extra, challenge))
         return err_set(e, ERR_CERTIFY_NONCE, what,
                        "extraData of the certification (%zu bytes) is not the challenge", cert.extra.n);
-    if (!tpm_public_named(&p, cert.name))
-        return err_set(e, ERR_CERTIFY_NAME, what, "the certified name is not the name of public");
-    return check_public(k, &p, what, e);
+    return tpm_public_check_name(&p, cert.name, what, e) && check_public(k, &p, what, e);
 }
 
 static struct bytes info_json(const struct tpm_key_object *k, struct arena *a)

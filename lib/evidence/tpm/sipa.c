@@ -8,8 +8,6 @@
 
 #include <inttypes.h>
 
-#define AGGREGATE 0x40000000u
-
 enum form {
     F_OBJECT,  /* a container: object of its children */
     F_MODULES, /* a container that repeats: array of objects */
@@ -203,7 +201,7 @@ bool sipa_next(struct sipa_walk *w, struct sipa *ret)
         return false;
     }
     w->level[w->depth] = cur_rest(&c);
-    if ((ret->id & AGGREGATE) != 0) {
+    if ((ret->id & SIPA_CONTAINER) != 0) {
         if (w->depth == SIPA_MAX_DEPTH) {
             w->wrong = "containers are nested more than 8 deep";
             return false;
@@ -424,7 +422,7 @@ static struct child *collect(struct out *o, struct bytes in, size_t *ret_n)
 
 static void print_one(struct out *o, uint32_t id, enum form form, struct bytes data, unsigned depth)
 {
-    if ((id & AGGREGATE) == 0 || depth >= SIPA_MAX_DEPTH) {
+    if ((id & SIPA_CONTAINER) == 0 || depth >= SIPA_MAX_DEPTH) {
         print_leaf(o, form, data);
         return;
     }

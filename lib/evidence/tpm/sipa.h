@@ -31,6 +31,8 @@ enum sipa_id {
     SIPA_VBS_HVCI_POLICY = 0x000a0007,
 };
 
+#define SIPA_CONTAINER 0x40000000u /* bit of an id */
+
 enum { SIPA_MAX_DEPTH = 8, SIPA_MAX_ELEMENTS = 65536 };
 
 struct sipa {

@@ -63,12 +63,15 @@ static bool check_aik_cert(struct tpm_request *rq, struct key *aik, const struct
                    chain.code == ERR_NONE ? "none is given" : chain.why);
 }
 
+/* A PCR is required so that the log can be held against it: in a bank whose hash is not computed here, or in the
+ * SHA-1 bank, it is as good as not quoted. */
 static bool check_required_pcrs(const struct tpm_state *s, const struct verify_env *env, struct err *e)
 {
     uint32_t have = 0, missing;
 
     for (size_t i = 0; i < s->pcrs.count; i++)
-        if (s->pcrs.bank[i].bank->alg != TPM_SHA1 || env->settings->allow_sha1_quotes)
+        if (s->pcrs.bank[i].bank->known
+            && (s->pcrs.bank[i].bank->alg != TPM_SHA1 || env->settings->allow_sha1_quotes))
             have |= s->pcrs.bank[i].present;
     missing = env->settings->required_pcr_mask & ~have;
     if (missing == 0)

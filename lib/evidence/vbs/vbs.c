@@ -129,7 +129,7 @@ bool vbs_report_verify(const struct vbs_report *r, struct bytes key_info, const 
                        "least 2048 bits is needed",
                        info.alg, info.bits, info.modulus.n);
     if (!key_from_rsa(info.modulus, info.exponent, "VSM_IDKS_INFO", &k, &inner))
-        return err_set(e, ERR_VBS_KEY, "VSM_IDKS_INFO", "%s", inner.why);
+        return err_set(e, inner.code == ERR_NO_MEMORY ? ERR_NO_MEMORY : ERR_VBS_KEY, "VSM_IDKS_INFO", "%s", inner.why);
     /* The salt's length is not documented; any is taken. */
     if (!key_verify(k, SIG_PS256_ANY_SALT, SIG_DER, r->statement, r->signature))
         return err_set(e, ERR_VBS_SIGNATURE, what,
