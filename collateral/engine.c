@@ -2,6 +2,7 @@
 #include "collateral/engine.h"
 
 #include "codec/stamp.h"
+#include "collateral/answer.h"
 #include "collateral/store.h"
 #include "crypto/hash.h"
 #include "os/io.h"
@@ -271,6 +272,21 @@ static void note_set(struct engine *x, struct slot *t)
     *newest = t->content->v.eval_number;
 }
 
+/* An answer that is not kept. What is genuine but old, or of another TCB, chip or platform than was asked for, is no
+ * fault of a source: else whoever invents a TCB could have it left alone. */
+static void refused(struct job *j, struct source *s, const struct err *e)
+{
+    static const enum err_code harmless[] = { ERR_COLLATERAL_EXPIRED, ERR_TCB_MISMATCH, ERR_CHIP_ID_MISMATCH, ERR_LIMIT };
+    char text[600];
+    bool healthy = false;
+
+    for (size_t i = 0; i < COUNT(harmless); i++)
+        healthy = healthy || e->code == harmless[i];
+    j->engine->refused++;
+    snprintf(text, sizeof(text), "%s: %.480s", e->what, e->why);
+    source_bad(j, s, healthy, text);
+}
+
 /* What a source gave: kept, or the reason why not. true: the job is done. */
 static bool take(struct job *j, struct source *s, const struct record *r, enum origin origin)
 {
@@ -287,10 +303,25 @@ static bool take(struct job *j, struct source *s, const struct record *r, enum o
         end_job(j, true);
         return true;
     }
-    x->refused++;
-    snprintf(text, sizeof(text), "%s: %.480s", e.what, e.why);
-    source_bad(j, s, e.code == ERR_COLLATERAL_EXPIRED, text);
+    refused(j, s, &e);
     return false;
+}
+
+/* An answer of status 200. true: the job is done. */
+static bool take_answer(struct job *j, struct source *s, const struct net_answer *n)
+{
+    struct record r = { .source = bytes_str(s->name), .fetched = wall(j->engine), .etag = n->etag, .modified = n->modified };
+    struct err e = { .code = ERR_NONE };
+    struct arena a;
+    bool done = false;
+
+    arena_init(&a, 4 * n->body.n + 4 * n->chain.n + (1 << 20));
+    if (answer_read(s->kind, &j->slot->need, n, &a, &r, &e))
+        done = take(j, s, &r, ORIGIN_SOURCE);
+    else
+        refused(j, s, &e);
+    arena_done(&a);
+    return done;
 }
 
 static void on_answer(void *user, const struct net_answer *a)
@@ -310,10 +341,7 @@ static void on_answer(void *user, const struct net_answer *a)
         end_job(j, true);
         return;
     } else if (a->status == 200) {
-        struct record r = { .source = bytes_str(s->name), .fetched = wall(x), .max_age = a->max_age, .etag = a->etag,
-                            .modified = a->modified, .bodies = { a->body, a->chain }, .count = a->chain.n > 0 ? 2 : 1 };
-
-        if (take(j, s, &r, ORIGIN_SOURCE))
+        if (take_answer(j, s, a))
             return;
     } else {
         bool ours = a->status >= 400 && a->status < 500 && a->status != 408 && a->status != 429;
@@ -334,6 +362,7 @@ static bool more_sources(const struct job *j)
 
     for (size_t i = 0; i < x->sources.count; i++)
         if ((j->tried & (uint64_t)1 << i) == 0 && !source_is_file(&x->sources.list[i]) && source_serves(&x->sources.list[i], &j->slot->need)
+            && source_refuses(&x->sources.list[i], &j->slot->need) == NULL
             && breaker_allows(&x->sources.list[i].breaker, clock_monotonic_us()))
             return true;
     return false;
@@ -344,7 +373,8 @@ static bool start(struct job *j, size_t which)
     struct engine *x = j->engine;
     struct source *s = &x->sources.list[which];
     const struct content *c = j->slot->content;
-    struct net_request r = { .metadata = s->kind == SOURCE_THIM || s->kind == SOURCE_THIM_AMD, .done = on_answer, .user = j };
+    struct net_request r = { .metadata = s->kind == SOURCE_THIM || s->kind == SOURCE_THIM_AMD, .done = on_answer, .user = j,
+                             .subscription_key = j->slot->need.form == NEED_PCK ? s->subscription_key : NULL };
     struct err e = { .code = ERR_NONE };
     struct arena a;
     bool ok;
@@ -375,7 +405,8 @@ static bool start(struct job *j, size_t which)
 static bool is_known(const struct job *j)
 {
     return j->slot->content != NULL
-        || (j->slot->need.form != NEED_TCB_INFO && j->slot->need.form != NEED_VCEK && j->slot->need.eval <= 0);
+        || (j->slot->need.form != NEED_TCB_INFO && j->slot->need.form != NEED_VCEK && j->slot->need.form != NEED_PCK
+            && j->slot->need.eval <= 0);
 }
 
 static bool from_file(struct job *j, struct source *s)
@@ -408,10 +439,17 @@ static void next_source(struct job *j)
     for (size_t i = 0; i < x->sources.count; i++) {
         struct source *s = &x->sources.list[i];
         uint64_t wait;
+        const char *why;
         char text[300];
 
         if ((j->tried & (uint64_t)1 << i) != 0 || !source_serves(s, &j->slot->need))
             continue;
+        why = source_refuses(s, &j->slot->need);
+        if (why != NULL) {
+            j->tried |= (uint64_t)1 << i;
+            note(j, s->name, why);
+            continue;
+        }
         if (source_is_file(s)) {
             j->tried |= (uint64_t)1 << i;
             if (from_file(j, s))
