@@ -233,6 +233,16 @@ static bool better(const struct collateral_item *x, const struct collateral_item
     return x->eval_number != y->eval_number ? x->eval_number > y->eval_number : x->from > y->from;
 }
 
+/* Whether a file of certificates may hold issuers of the item: not the leaves of other chips, nor another vendor's. */
+static bool may_issue(const struct need_key *k, const struct collateral_item *i)
+{
+    bool amd = bytes_equal(bytes_part(i->subject_cn, 0, 4), LIT("SEV-")) || bytes_equal(bytes_part(i->subject_cn, 0, 4), LIT("ARK-"));
+
+    if (i->kind != COLL_CERTS || bytes_is(i->subject_cn, "SEV-VCEK") || bytes_is(i->subject_cn, "SEV-VLEK"))
+        return false;
+    return amd == (k->form == NEED_VCEK || k->form == NEED_AMD_CHAIN || k->form == NEED_AMD_CRL);
+}
+
 static bool find_in_pool(const struct source *s, const struct need_key *k, int64_t now, struct record *ret)
 {
     const struct collateral_item *best = NULL;
@@ -244,7 +254,7 @@ static bool find_in_pool(const struct source *s, const struct need_key *k, int64
         return false;
     *ret = (struct record){ .source = bytes_str(s->name), .fetched = now, .bodies = { best->body }, .count = 1 };
     for (size_t i = 0; i < s->pool.count && ret->count < BUNDLE_MAX_BODIES; i++)
-        if (s->pool.list[i].kind == COLL_CERTS && &s->pool.list[i] != best && k->form != NEED_VCEK)
+        if (&s->pool.list[i] != best && may_issue(k, &s->pool.list[i]))
             ret->bodies[ret->count++] = s->pool.list[i].body;
     return true;
 }

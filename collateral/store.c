@@ -148,8 +148,10 @@ struct slot *store_slot(struct store *s, const struct need_key *k)
             leave_list(s, t);
             enter_list(s, t);
         }
-        if (t != NULL && k->ppid_size > 0)
-            t->need = *k; /* the last one told: for the source that is asked next */
+        if (t != NULL && k->ppid_size > 0 && memcmp(t->need.ppid, k->ppid, k->ppid_size) != 0) {
+            t->need = *k;    /* the last one told: for the source that is asked next */
+            t->retry_us = 0; /* what failed with another one may succeed with this */
+        }
     }
     arena_done(&a);
     return t;
