@@ -167,7 +167,7 @@ void engine_reload(struct engine *x)
     store_load(x->store, engine_wall(x));
 }
 
-bool engine_import(struct engine *x, const struct record *r, bool *ret_newer, struct err *e)
+bool engine_import(struct engine *x, const struct record *r, bool complete, bool *ret_newer, struct err *e)
 {
     struct need_key k;
     struct slot *t;
@@ -177,7 +177,7 @@ bool engine_import(struct engine *x, const struct record *r, bool *ret_newer, st
     t = store_slot(x->store, &k);
     if (t == NULL)
         return err_memory(e, "collateral");
-    return store_put(x->store, t, r, ORIGIN_OPERATOR, engine_wall(x), ret_newer, e);
+    return store_put(x->store, t, r, complete ? ORIGIN_SOURCE : ORIGIN_OPERATOR, engine_wall(x), ret_newer, e);
 }
 
 /* -- the loop -- */
@@ -193,7 +193,8 @@ void engine_run(struct engine *x, struct curl_waitfd *extra, unsigned extra_coun
 {
     jobs_tick(x);
     upkeep_tick(x);
-    net_run(x->net, extra, extra_count, next_ms(x, max_ms));
+    /* a tool whose last job has just ended has nothing to wait for */
+    net_run(x->net, extra, extra_count, x->jobs == NULL && !x->options.forever ? 0 : next_ms(x, max_ms));
 }
 
 bool engine_busy(const struct engine *x)

@@ -5,6 +5,7 @@
 #ifndef AVOUCH_EVIDENCE_NEEDKEY_H
 #define AVOUCH_EVIDENCE_NEEDKEY_H
 
+#include "crypto/cert.h"
 #include "evidence/collateral.h"
 
 enum need_form {
@@ -55,5 +56,11 @@ struct need_key need_key_name(const struct need_key *k);
 /* Whether an item is what the key names; its signature and dates are not looked at. A PCK certificate does not say
  * of which QE it is: only what the source answered for that QE is its own. */
 bool need_key_serves(const struct need_key *k, const struct collateral_item *i);
+
+/* The keys under which an item that somebody brought is kept, at most NEED_MAX_NAMES: a statement under its evaluation number
+ * as well, a list of AMD's root for both kinds of leaves. *ret_count 0: certificates that only verify others. `cert` is the
+ * certificate of a COLL_CERTS item that is meant. ERR_COLLATERAL_FORMAT: nothing that a key can name. */
+enum { NEED_MAX_NAMES = 2 };
+bool need_keys_of(const struct collateral_item *i, const struct cert *cert, struct need_key *ret, size_t *ret_count, struct err *e) CHECKED;
 
 #endif

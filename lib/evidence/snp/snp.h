@@ -120,6 +120,8 @@ bool snp_issuer_verify(const struct cert *certs, size_t count, enum snp_line lin
 /* That a trust anchor of the line signed the list, and that it says when it ends (section 2.6). */
 bool snp_crl_verify(const struct crl *crl, enum snp_line line, const struct trust *trust, struct arena *a,
                     struct err *e) CHECKED;
+/* What a VCEK says of itself; nothing is verified. Its chip id is a view into the certificate. */
+bool snp_leaf_read(const struct cert *vcek, struct snp_leaf_facts *ret, struct err *e) CHECKED;
 bool snp_line_find(struct bytes name, enum snp_line *ret); /* "Milan"; false: no line with a root */
 
 /* -- ID block and ID authentication, section 3.2 -- */

@@ -32,6 +32,20 @@ bool snp_leaf_verify(struct cert *certs, size_t count, const struct trust *trust
     return !a->failed || err_memory(e, WHAT);
 }
 
+bool snp_leaf_read(const struct cert *vcek, struct snp_leaf_facts *ret, struct err *e)
+{
+    struct snp_leaf leaf = { .cert = *vcek, .kind = SNP_VCEK };
+    struct bytes cn = vcek->issuer_cn;
+
+    if (!bytes_equal(bytes_part(cn, 0, 4), LIT("SEV-")) || !snp_line_find(bytes_part(cn, 4, cn.n), &leaf.line))
+        return err_set(e, ERR_UNTRUSTED_ROOT, WHAT, "is issued by '%.*s', which is no CA of Milan, Genoa or Turin", (int)cn.n,
+                       cn.n == 0 ? "" : (const char *)cn.p);
+    if (!snp_leaf_extensions(&leaf, e))
+        return false;
+    *ret = (struct snp_leaf_facts){ .line = leaf.line, .kind = SNP_VCEK, .tcb = leaf.spl, .hwid = leaf.hwid };
+    return true;
+}
+
 /* A root that came along under the anchor's name has the anchor's key, or the answer is a trap for somebody else. */
 static bool check_roots(const struct cert *certs, size_t count, const struct cert *ark, struct err *e)
 {
