@@ -261,6 +261,7 @@ static bool find_in_pool(const struct source *s, const struct need_key *k, int64
 
 bool source_find(const struct source *s, const struct need_key *k, int64_t now, struct record *ret)
 {
+    struct need_key name = need_key_name(k);
     struct arena a;
     const char *key;
     bool found = false;
@@ -268,7 +269,7 @@ bool source_find(const struct source *s, const struct need_key *k, int64_t now, 
     if (s->kind == SOURCE_DIRECTORY)
         return find_in_pool(s, k, now, ret);
     arena_init(&a, 1 << 16);
-    key = need_key_print(k, &a);
+    key = need_key_print(&name, &a);
     for (size_t i = 0; key != NULL && i < s->record_count; i++)
         if (bytes_is(s->records[i].key, key)) {
             *ret = s->records[i];

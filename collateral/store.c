@@ -13,7 +13,7 @@
 enum {
     CHAINS = 4096,
     MAX_EMPTY = 2048,
-    MAX_PCK = 65536,      /* each TCB that is invented for a real platform may bring another key for the same certificate */
+    MAX_PCK = 16384,      /* each TCB that is invented for a real platform may bring another key for the same certificate */
     FILE_MAX = 32 << 20,
     PCK_LIFE = 14 * 86400, /* Intel makes a certificate of a newer TCB when it knows the platform's; half of it is a week */
 };

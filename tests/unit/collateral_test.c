@@ -553,6 +553,31 @@ static void real_chip(void **state)
     assert_damage_noticed(key, list[0].der, (struct bytes){ NULL, 0 }, NULL, 3);
 }
 
+/* AMD's own CAs under AMD's own roots, of both kinds of leaves; nobody else's line. */
+static void real_chain(void **state)
+{
+    static const char *const lines[] = { "Milan", "Genoa", "Turin" }, *const files[] = { "milan", "genoa", "turin" }, *const kinds[] = { "vcek", "vlek" },
+                            *const cas[] = { "ask", "asvk" };
+
+    (void)state;
+    if (test_vectors() == NULL)
+        skip();
+    for (size_t i = 0; i < COUNT(lines); i++)
+        for (size_t k = 0; k < COUNT(kinds); k++) {
+            struct bytes ca = test_vector(&a, arena_printf(&a, "snp/roots/%s-%s.der", files[i], cas[k])),
+                         ark = test_vector(&a, arena_printf(&a, "snp/roots/%s-ark.der", files[i]));
+            const char *key = arena_printf(&a, "kds/%s/v1/%s/cert_chain", kinds[k], lines[i]);
+            struct vetted v;
+            struct err e;
+
+            assert_ok(vet(key, ca, ark, NULL, &v, &e), &e);
+            assert_false(vet(key, ark, ca, NULL, &v, &e)); /* the root is not what was asked for */
+            assert_false(vet(arena_printf(&a, "kds/%s/v1/%s/cert_chain", kinds[k], lines[(i + 1) % 3]), ca, ark, NULL, &v, &e));
+            assert_false(vet(arena_printf(&a, "kds/%s/v1/%s/cert_chain", kinds[1 - k], lines[i]), ca, ark, NULL, &v, &e));
+            assert_damage_noticed(key, ca, ark, NULL, 5);
+        }
+}
+
 static void pck_damage(void **state)
 {
     struct pki_options o = pki_options(NOW);
@@ -583,6 +608,33 @@ static void pck_damage(void **state)
     assert_refused(&e, ERR_PCK_CHAIN_INVALID, "intermediate certificate is missing");
 }
 
+/* Invented TCBs of a real platform bring a certificate each: there is an end to what is kept of that, and to nothing else. */
+static void pck_bounded(void **state)
+{
+    struct pki_options o = pki_options(NOW);
+    struct bytes all = pki_pck_chain(pki, &o, &a);
+    struct record r = { .source = LIT("test"), .fetched = NOW, .bodies = { all }, .count = 1 };
+    char folder[64], key[160];
+    struct trust trust;
+    struct store *s = cache_open(folder, &trust);
+    struct err e = { 0 };
+    bool newer;
+    unsigned n = 0;
+
+    (void)state;
+    for (;; n++) {
+        snprintf(key, sizeof(key), "sgx/pckcert?qeid=" QE "&cpusvn=0707020201000000000000000000%04x&pcesvn=0d00&pceid=0000", n);
+        if (!store_put(s, slot_of(s, key), &r, ORIGIN_CACHE, NOW, &newer, &e))
+            break;
+    }
+    assert_refused(&e, ERR_LIMIT, "no more are kept");
+    assert_int_equal(n, 16384);
+    e = (struct err){ 0 };
+    r = tcb_record(NOW - DAY, NOW + 29 * DAY, true);
+    assert_ok(store_put(s, slot_of(s, TCB_KEY), &r, ORIGIN_CACHE, NOW, &newer, &e), &e);
+    cache_close(s, folder);
+}
+
 int main(void)
 {
     struct suite s = { 0 };
@@ -607,7 +659,9 @@ int main(void)
     suite_add(&s, "an encrypted PPID is no name", ppid_is_no_name, NULL);
     for (size_t i = 0; i < COUNT(chips); i++)
         suite_add(&s, arena_printf(&a, "VCEK of a real %s chip", chips[i].line), real_chip, (void *)(uintptr_t)&chips[i]);
+    suite_add(&s, "CAs of AMD", real_chain, NULL);
     suite_add(&s, "PCK certificates, damaged", pck_damage, NULL);
+    suite_add(&s, "PCK certificates, bounded", pck_bounded, NULL);
     status = suite_run("collateral", &s);
     intel_pki_free(pki);
     arena_done(&a);
