@@ -166,8 +166,9 @@ bool sources_read(const struct config *c, struct arena *a, struct sources *ret, 
     r.early = strcmp(c->value[CONFIG_collateral_update], "early") == 0;
     if (!r.early && strcmp(c->value[CONFIG_collateral_update], "standard") != 0)
         return err_set(e, ERR_USAGE, "configuration", "'collateral.update' is '%s', standard or early is expected", c->value[CONFIG_collateral_update]);
-    return read_subscription_key(&r, c->value[CONFIG_collateral_pcs_key], e) && add_file(&r, SOURCE_DIRECTORY, c->value[CONFIG_collateral_directory], e) && add_file(&r, SOURCE_BUNDLE, c->value[CONFIG_collateral_bundle], e)
-        && add_list(&r, bytes_str(intel), false, e) && add_list(&r, bytes_str(amd), true, e);
+    return read_subscription_key(&r, c->value[CONFIG_collateral_pcs_key], e) && add_file(&r, SOURCE_DIRECTORY, c->value[CONFIG_collateral_directory], e)
+        && add_file(&r, SOURCE_BUNDLE, c->value[CONFIG_collateral_bundle], e) && add_list(&r, bytes_str(intel), false, e)
+        && add_list(&r, bytes_str(amd), true, e);
 }
 
 /* -- files -- */

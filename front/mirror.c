@@ -224,6 +224,7 @@ static void pck_answer(struct request *rq)
         return;
     }
     if (!pck_headers(rq, bodies, count)) {
+        memset(rq->extra, 0, sizeof(rq->extra));
         not_found(rq, "the PCK certificate in the cache cannot be read");
         return;
     }

@@ -177,6 +177,40 @@ static void wrong_sources(void **state)
     }
 }
 
+/* The file with the subscription key: one line, nothing that could break out of a header. */
+static void subscription_key(void **state)
+{
+    static const struct {
+        const char *text, *why; /* NULL: good */
+    } rows[] = {
+        { "0123abcd", NULL }, { "0123abcd\n", NULL }, { "0123abcd\r\n", NULL }, { "", "has 0 characters" }, { "\n", "has 0 characters" },
+        { "a b", "has a byte 0x20 at 1" }, { "a\nX-Evil: 1\n", "has a byte 0x0a at 1" }, { "caf\xc3\xa9", "has a byte 0xc3 at 3" },
+    };
+    char path[] = "/tmp/avouch-key-XXXXXX";
+    int fd = mkstemp(path);
+
+    (void)state;
+    assert_true(fd >= 0);
+    close(fd);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct config c;
+        struct sources s;
+        struct err e = { 0 };
+
+        assert_ok(file_write(path, bytes_str(rows[i].text), 0600, &e), &e);
+        assert_ok(config_parse(bytes_str(arena_printf(&a, "[collateral]\nintel = pcs, pccs:https://cache\namd = none\npcs_key = %s\n", path)), &a, &c, &e), &e);
+        if (rows[i].why != NULL) {
+            assert_false(sources_read(&c, &a, &s, &e));
+            assert_refused(&e, ERR_USAGE, rows[i].why);
+            continue;
+        }
+        assert_ok(sources_read(&c, &a, &s, &e), &e);
+        assert_string_equal(s.list[0].subscription_key, "0123abcd");
+        assert_null(s.list[1].subscription_key); /* no other source gets it */
+    }
+    unlink(path);
+}
+
 /* -- bundles -- */
 
 static struct record sample(const char *key)
@@ -647,6 +681,7 @@ int main(void)
     for (size_t i = 0; i < COUNT(url_rows); i++)
         suite_add(&s, arena_printf(&a, "URL of %s %s for %s", url_rows[i].intel, url_rows[i].amd, url_rows[i].key), url, (void *)(uintptr_t)&url_rows[i]);
     suite_add(&s, "wrong sources", wrong_sources, NULL);
+    suite_add(&s, "subscription key", subscription_key, NULL);
     suite_add(&s, "bundle round trip", bundle_round_trip, NULL);
     suite_add(&s, "bundle damaged", bundle_damage, NULL);
     suite_add(&s, "bundle of nonsense", bundle_nonsense, NULL);
