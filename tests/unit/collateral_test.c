@@ -612,6 +612,26 @@ static void real_chain(void **state)
         }
 }
 
+/* A key usage of no bits, of which seven do not count: refused when it is read. */
+static void empty_key_usage(void **state)
+{
+    static const uint8_t usual[] = { 0x04, 0x04, 0x03, 0x02, 0x01, 0x06 }, empty[] = { 0x04, 0x04, 0x03, 0x01, 0x07, 0x06 };
+    struct pki_options o = pki_options(NOW);
+    struct cert *list, c;
+    struct err e = { 0 };
+    uint8_t *copy, *at;
+    size_t n;
+
+    (void)state;
+    assert_ok(certs_read(pki_root_pem(pki, &o, &a), 1, "root", &a, &list, &n, &e), &e);
+    copy = (uint8_t *)(uintptr_t)arena_copy(&a, list[0].der).p;
+    at = memmem(copy, list[0].der.n, usual, sizeof(usual));
+    assert_non_null(at);
+    memcpy(at, empty, sizeof(empty));
+    assert_false(cert_parse(bytes_of(copy, list[0].der.n), "root", &c, &e));
+    assert_refused(&e, ERR_CERT_FORMAT, "keyUsage");
+}
+
 static void pck_damage(void **state)
 {
     struct pki_options o = pki_options(NOW);
@@ -695,6 +715,7 @@ int main(void)
     for (size_t i = 0; i < COUNT(chips); i++)
         suite_add(&s, arena_printf(&a, "VCEK of a real %s chip", chips[i].line), real_chip, (void *)(uintptr_t)&chips[i]);
     suite_add(&s, "CAs of AMD", real_chain, NULL);
+    suite_add(&s, "certificate with an empty key usage", empty_key_usage, NULL);
     suite_add(&s, "PCK certificates, damaged", pck_damage, NULL);
     suite_add(&s, "PCK certificates, bounded", pck_bounded, NULL);
     status = suite_run("collateral", &s);
