@@ -12,7 +12,7 @@
 
 static const char help[] =
     "usage: avouch collateral fetch [--evidence PATH]... [--anew] [KEY]...\n"
-    "       avouch collateral import BUNDLE...\n"
+    "       avouch collateral import [--chain FILE]... PATH...\n"
     "       avouch collateral export BUNDLE [KEY]...\n"
     "       avouch collateral list\n"
     "       avouch collateral check [--warn SECONDS]\n"
@@ -185,54 +185,6 @@ static int fetch(struct collateral_args *c)
 
 /* -- bundles -- */
 
-static bool import_file(struct collateral_args *c, struct engine *x, const char *path, size_t *kept, size_t *refused)
-{
-    struct record *list;
-    struct bytes file;
-    struct err e = { .code = ERR_NONE };
-    size_t count;
-    bool newer;
-
-    if (!file_read(path, BUNDLE_MAX_SIZE, &c->a, &file, &e) || !bundle_parse(file, &c->a, &list, &count, &e)) {
-        (void)cli_error(&e);
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        struct err why = { .code = ERR_NONE };
-
-        if (engine_import(x, &list[i], &newer, &why)) {
-            ++*kept;
-            continue;
-        }
-        ++*refused;
-        fprintf(stderr, "avouch: %.*s: not taken: %s: %s\n", (int)list[i].key.n, (const char *)list[i].key.p, why.what, why.why);
-    }
-    return true;
-}
-
-static int import(struct collateral_args *c)
-{
-    struct jobj o = jobj_open(&c->a);
-    size_t kept = 0, refused = 0;
-    struct engine *x;
-    bool ok = true;
-
-    if (c->rest_count == 0)
-        return cli_usage(help);
-    if (!collateral_cli_open(c, &x))
-        return EXIT_USAGE;
-    for (size_t i = 0; ok && i < c->rest_count; i++)
-        ok = import_file(c, x, c->rest[i], &kept, &refused);
-    engine_close(x);
-    jobj_int(&o, "imported", (int64_t)kept);
-    jobj_int(&o, "refused", (int64_t)refused);
-    if (c->json)
-        cli_print_line(jobj_print(&o, false));
-    else
-        printf("%zu imported, %zu not taken\n", kept, refused);
-    return ok && refused == 0 ? EXIT_VALID : EXIT_REFUSED;
-}
-
 static bool selected(const struct collateral_args *c, struct bytes key)
 {
     for (size_t i = 1; i < c->rest_count; i++)
@@ -369,6 +321,7 @@ enum collateral_option {
     OPT_TRUST,
     OPT_EVALUATION,
     OPT_WARN,
+    OPT_CHAIN,
 };
 
 static const struct option options[] = {
@@ -377,7 +330,7 @@ static const struct option options[] = {
     { "json", no_argument, NULL, OPT_JSON }, { "anew", no_argument, NULL, OPT_ANEW },
     { "evidence", required_argument, NULL, OPT_EVIDENCE }, { "collateral", required_argument, NULL, OPT_COLLATERAL },
     { "trust", required_argument, NULL, OPT_TRUST }, { "evaluation", required_argument, NULL, OPT_EVALUATION },
-    { "warn", required_argument, NULL, OPT_WARN }, { 0 },
+    { "warn", required_argument, NULL, OPT_WARN }, { "chain", required_argument, NULL, OPT_CHAIN }, { 0 },
 };
 
 static bool number(const char *text, int64_t *ret)
@@ -419,6 +372,9 @@ static bool take_option(struct collateral_args *c, int opt, const char **config,
         return number(optarg, &c->evaluation);
     case OPT_WARN:
         return number(optarg, &c->warn);
+    case OPT_CHAIN:
+        c->chains[c->chain_count] = optarg;
+        return ++c->chain_count < COLLATERAL_MAX_FOLDERS;
     default:
         return false;
     }
@@ -452,7 +408,7 @@ int cmd_collateral(int argc, char **argv)
         const char *name;
         int (*run)(struct collateral_args *c);
     } verbs[] = {
-        { "fetch", fetch }, { "import", import }, { "export", export }, { "list", list }, { "check", check }, { "forecast", collateral_forecast },
+        { "fetch", fetch }, { "import", collateral_import }, { "export", export }, { "list", list }, { "check", check }, { "forecast", collateral_forecast },
     };
     static struct collateral_args c;
     const char *config = NULL, *state = NULL;

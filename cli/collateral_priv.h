@@ -15,6 +15,8 @@ struct collateral_args {
     const char *trust;
     const char *folders[COLLATERAL_MAX_FOLDERS]; /* --collateral */
     size_t folder_count;
+    const char *chains[COLLATERAL_MAX_FOLDERS];  /* --chain */
+    size_t chain_count;
     int64_t at, warn, evaluation;
     bool has_at, json, anew;
     char **rest;
@@ -29,5 +31,6 @@ bool collateral_cli_files(struct collateral_args *c, const char *path, const cha
 const struct evidence_kind *collateral_cli_needs(struct bytes evidence, const struct settings *s, struct arena *a, struct needs *ret);
 
 int collateral_forecast(struct collateral_args *c);
+int collateral_import(struct collateral_args *c);
 
 #endif

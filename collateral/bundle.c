@@ -51,6 +51,11 @@ static size_t count_records(struct bytes in)
     return n;
 }
 
+bool bundle_is(struct bytes in)
+{
+    return in.n >= MAGIC && memcmp(in.p, magic, MAGIC) == 0;
+}
+
 bool bundle_parse(struct bytes in, struct arena *a, struct record **ret, size_t *ret_count, struct err *e)
 {
     static const char what[] = "collateral bundle";
@@ -60,7 +65,7 @@ bool bundle_parse(struct bytes in, struct arena *a, struct record **ret, size_t 
     struct digest d;
     size_t count;
 
-    if (in.n < MAGIC + DIGEST || memcmp(in.p, magic, MAGIC) != 0)
+    if (in.n < MAGIC + DIGEST || !bundle_is(in))
         return err_set(e, ERR_COLLATERAL_FORMAT, what, "does not begin with '%.*s'", MAGIC - 1, magic);
     d = sha256(bytes_part(in, 0, in.n - DIGEST));
     if (!bytes_equal(digest_bytes(&d), bytes_part(in, in.n - DIGEST, DIGEST)))

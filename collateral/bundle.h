@@ -26,6 +26,8 @@ struct record {
     size_t count;
 };
 
+/* By its first line. */
+bool bundle_is(struct bytes in);
 /* Views into `in`; the list lives in the arena. */
 bool bundle_parse(struct bytes in, struct arena *a, struct record **ret, size_t *ret_count, struct err *e) CHECKED;
 /* p NULL: out of memory, or a record that no bundle can hold. */

@@ -1,68 +1,17 @@
-/* engine.c: see engine.h. */
-#include "collateral/engine.h"
+/* engine.c: see engine.h. Opening and closing, questions, the turn of the loop. */
+#include "collateral/engine_priv.h"
 
 #include "codec/stamp.h"
-#include "collateral/store.h"
-#include "crypto/hash.h"
 #include "os/io.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
-enum {
-    SECOND_US = 1000000,
-    PATIENCE_US = 20 * SECOND_US, /* a job waits so long for a source that is closed or busy; longer: failed */
-    MAX_JOBS = 512,
-    NEWER_US = 60 * SECOND_US,    /* sources that had nothing newer are not asked for it again so long */
-    KEEP_EXPIRED = 40 * 86400,    /* longer than any grace that can be configured */
-};
-
-struct waiter {
-    engine_done *done;
-    void *user;
-    uint64_t deadline_us;
-    int64_t newer;           /* what was issued before does not help; INT64_MIN: whatever is valid */
-    struct waiter *next;
-};
-
-/* One attempt to get a key, whoever wants it. */
-struct job {
-    struct engine *engine;
-    struct slot *slot;
-    struct waiter *waiters;
-    uint64_t tried;          /* a bit for each source */
-    size_t source;           /* that is asked now */
-    bool asking;
-    bool conditional;
-    bool found;              /* something valid, but not as new as somebody wants it */
-    int64_t newer;           /* of the waiter that wants most */
-    uint64_t wake_us;        /* when not asking */
-    unsigned retry_after;    /* what a source said */
-    char errors[768];
-    struct job *next;
-};
-
-struct engine {
-    struct sources sources;
-    struct trust trust;
-    struct store *store;
-    struct net *net;
-    struct job *jobs;
-    size_t job_count;
-    struct engine_options options;
-    unsigned timeout_ms;
-    int64_t warn;
-    uint64_t tick_us;        /* of the next look at all items */
-    int64_t newest[2];       /* evaluation number that was seen, SGX and TDX */
-    uint64_t hits, misses, joined, fetches, refused;
-};
-
-static int64_t wall(const struct engine *x)
+int64_t engine_wall(const struct engine *x)
 {
     return clock_now() + x->options.clock_offset;
 }
 
-static uint32_t dice(void)
+uint32_t engine_dice(void)
 {
     uint8_t b[4];
 
@@ -109,7 +58,7 @@ bool engine_open(const struct config *c, const struct engine_options *o, struct 
     if (x->store == NULL)
         return err_memory(e, "collateral");
     sources_load_files(&x->sources);
-    store_load(x->store, wall(x));
+    store_load(x->store, engine_wall(x));
     *ret = x;
     return true;
 }
@@ -117,18 +66,7 @@ bool engine_open(const struct config *c, const struct engine_options *o, struct 
 void engine_close(struct engine *x)
 {
     net_close(x->net);
-    while (x->jobs != NULL) {
-        struct job *j = x->jobs;
-
-        x->jobs = j->next;
-        while (j->waiters != NULL) {
-            struct waiter *w = j->waiters;
-
-            j->waiters = w->next;
-            free(w);
-        }
-        free(j);
-    }
+    jobs_drop(x);
     store_free(x->store);
     for (size_t i = 0; i < x->sources.count; i++)
         arena_done(&x->sources.list[i].own);
@@ -141,11 +79,10 @@ struct net *engine_net(struct engine *x)
 
 /* -- answers -- */
 
-static void answer(const struct engine *x, const struct slot *t, const char *errors, unsigned retry_after, engine_done *done, void *user)
+void engine_reply(const struct slot *t, const char *errors, unsigned retry_after, engine_done *done, void *user)
 {
     struct engine_answer r = { .errors = errors, .retry_after = retry_after };
 
-    (void)x;
     if (t->content != NULL) {
         r.record = &t->content->record;
         r.from = t->content->v.from;
@@ -155,352 +92,19 @@ static void answer(const struct engine *x, const struct slot *t, const char *err
     done(user, &r);
 }
 
-static bool valid_now(const struct engine *x, const struct slot *t)
+bool engine_valid(const struct engine *x, const struct slot *t)
 {
-    return t->content != NULL && wall(x) <= t->content->v.to;
+    return t->content != NULL && engine_wall(x) <= t->content->v.to;
 }
 
-static unsigned seconds_until(uint64_t then_us, uint64_t now_us)
+unsigned engine_seconds(uint64_t then_us, uint64_t now_us)
 {
     uint64_t s = then_us <= now_us ? 1 : (then_us - now_us) / SECOND_US + 1;
 
     return s > 3600 ? 3600 : (unsigned)s;
 }
 
-/* -- jobs -- */
-
-static void note(struct job *j, const char *source, const char *why)
-{
-    size_t n = strlen(j->errors);
-
-    if (n < sizeof(j->errors) - 1)
-        snprintf(j->errors + n, sizeof(j->errors) - n, "%s%s: %.200s", n == 0 ? "" : "; ", source, why);
-}
-
-/* The waiters that what is there will do for: the others may wait for another source. */
-static void answer_satisfied(struct job *j)
-{
-    for (struct waiter **at = &j->waiters; *at != NULL;) {
-        struct waiter *w = *at;
-
-        if (w->newer > j->slot->content->v.from) {
-            at = &w->next;
-            continue;
-        }
-        *at = w->next;
-        answer(j->engine, j->slot, "", 0, w->done, w->user);
-        free(w);
-    }
-}
-
-static void end_job(struct job *j, bool found)
-{
-    struct engine *x = j->engine;
-    struct slot *t = j->slot;
-    uint64_t now = clock_monotonic_us();
-    struct job **at = &x->jobs;
-    unsigned retry;
-
-    while (*at != j)
-        at = &(*at)->next;
-    *at = j->next;
-    x->job_count--;
-    t->job = NULL;
-    if (found) {
-        t->failures = 0;
-        t->retry_us = 0;
-        t->errors[0] = 0;
-        if (t->content->v.from < j->newer) /* no source had one */
-            t->recheck_us = now + NEWER_US;
-        answer_satisfied(j);
-    } else {
-        uint64_t wait = backoff_us(++t->failures, 2 * SECOND_US, (uint64_t)600 * SECOND_US, dice());
-
-        if ((uint64_t)j->retry_after * SECOND_US > wait)
-            wait = (uint64_t)j->retry_after * SECOND_US;
-        t->retry_us = now + wait;
-        snprintf(t->errors, sizeof(t->errors), "%s", j->errors[0] == 0 ? "no source is configured that has such an item" : j->errors);
-    }
-    retry = seconds_until(found ? t->recheck_us : t->retry_us, now);
-    while (j->waiters != NULL) {
-        struct waiter *w = j->waiters;
-
-        j->waiters = w->next;
-        answer(x, t, found ? j->errors : t->errors, retry, w->done, w->user);
-        free(w);
-    }
-    free(j);
-}
-
-static void source_ok(struct engine *x, struct source *s)
-{
-    s->succeeded++;
-    s->success_at = wall(x);
-    breaker_success(&s->breaker);
-}
-
-/* `healthy`: the source works but has not got this item. */
-static void source_bad(struct job *j, struct source *s, bool healthy, const char *why)
-{
-    struct engine *x = j->engine;
-
-    note(j, s->name, why);
-    s->failed++;
-    s->failure_at = wall(x);
-    snprintf(s->error, sizeof(s->error), "%s: %.180s", j->slot->key, why);
-    if (healthy)
-        breaker_success(&s->breaker);
-    else
-        breaker_failure(&s->breaker, j->slot->hash, clock_monotonic_us(), dice());
-}
-
-static void next_source(struct job *j);
-
-/* The vendor went over to a later set: what is of an earlier one is over for those who ask for the set of the day. */
-static void due_now(void *user, struct slot *t)
-{
-    const struct slot *of = user;
-
-    if (t->content != NULL && (t->need.form == NEED_TCB_INFO || t->need.form == NEED_IDENTITY) && t->need.eval == of->need.eval
-        && t->need.tdx == of->need.tdx && t->content->v.eval_number < of->content->v.eval_number)
-        t->content->refresh_at = 0;
-}
-
-static void note_set(struct engine *x, struct slot *t)
-{
-    int64_t *newest = &x->newest[t->need.tdx];
-
-    if (t->need.eval > 0 || t->content->v.eval_number <= *newest)
-        return;
-    if (*newest != 0)
-        store_each(x->store, due_now, t);
-    *newest = t->content->v.eval_number;
-}
-
-/* A source has given its newest. true: nobody wants a newer one; else the next source may have it. */
-static bool new_enough(struct job *j, const struct source *s)
-{
-    int64_t from = j->slot->content->v.from;
-    char text[80];
-
-    if (from >= j->newer)
-        return true;
-    j->found = true;
-    snprintf(text, sizeof(text), "has none newer than that of %s", stamp_text(from).s);
-    note(j, s->name, text);
-    answer_satisfied(j);
-    return false;
-}
-
-/* What a source gave: kept, or the reason why not. true: the job is done. */
-static bool take(struct job *j, struct source *s, const struct record *r, enum origin origin)
-{
-    struct engine *x = j->engine;
-    struct err e = { .code = ERR_NONE };
-    char text[600];
-    bool newer;
-
-    if (store_put(x->store, j->slot, r, origin, wall(x), &newer, &e)) {
-        source_ok(x, s);
-        note_set(x, j->slot);
-        snprintf(text, sizeof(text), "%s from %s, %s", j->slot->key, s->name, newer ? "new" : "as before");
-        log_line("info", "collateral", text, "");
-        if (!new_enough(j, s))
-            return false;
-        end_job(j, true);
-        return true;
-    }
-    x->refused++;
-    snprintf(text, sizeof(text), "%s: %.480s", e.what, e.why);
-    source_bad(j, s, e.code == ERR_COLLATERAL_EXPIRED, text);
-    return false;
-}
-
-static void on_answer(void *user, const struct net_answer *a)
-{
-    struct job *j = user;
-    struct engine *x = j->engine;
-    struct source *s = &x->sources.list[j->source];
-    uint64_t now = clock_monotonic_us();
-    char text[200];
-
-    j->asking = false;
-    if (!a->came) {
-        source_bad(j, s, false, a->error);
-    } else if (a->status == 304 && j->conditional && valid_now(x, j->slot)) {
-        store_renew(x->store, j->slot, wall(x));
-        source_ok(x, s);
-        if (new_enough(j, s)) {
-            end_job(j, true);
-            return;
-        }
-    } else if (a->status == 200) {
-        struct record r = { .source = bytes_str(s->name), .fetched = wall(x), .max_age = a->max_age, .etag = a->etag,
-                            .modified = a->modified, .bodies = { a->body, a->chain }, .count = a->chain.n > 0 ? 2 : 1 };
-
-        if (take(j, s, &r, ORIGIN_SOURCE))
-            return;
-    } else {
-        bool ours = a->status >= 400 && a->status < 500 && a->status != 408 && a->status != 429;
-
-        snprintf(text, sizeof(text), a->retry_after > 0 ? "HTTP %ld, asks again in %u s" : "HTTP %ld%.0u", a->status, a->retry_after);
-        source_bad(j, s, ours, text);
-        if ((a->status == 429 || a->status == 503) && a->retry_after > 0) {
-            breaker_close(&s->breaker, now + (uint64_t)a->retry_after * SECOND_US);
-            j->retry_after = a->retry_after > j->retry_after ? a->retry_after : j->retry_after;
-        }
-    }
-    next_source(j);
-}
-
-static bool more_sources(const struct job *j)
-{
-    const struct engine *x = j->engine;
-
-    for (size_t i = 0; i < x->sources.count; i++)
-        if ((j->tried & (uint64_t)1 << i) == 0 && !source_is_file(&x->sources.list[i]) && source_serves(&x->sources.list[i], &j->slot->need)
-            && breaker_allows(&x->sources.list[i].breaker, clock_monotonic_us()))
-            return true;
-    return false;
-}
-
-static bool start(struct job *j, size_t which)
-{
-    struct engine *x = j->engine;
-    struct source *s = &x->sources.list[which];
-    const struct content *c = j->slot->content;
-    struct net_request r = { .metadata = s->kind == SOURCE_THIM || s->kind == SOURCE_THIM_AMD, .done = on_answer, .user = j };
-    struct err e = { .code = ERR_NONE };
-    struct arena a;
-    bool ok;
-
-    arena_init(&a, 1 << 16);
-    r.url = source_url(s, &j->slot->need, &a);
-    r.timeout_ms = x->timeout_ms * (more_sources(j) ? 1 : 4);
-    j->conditional = valid_now(x, j->slot) && bytes_is(c->record.source, s->name) && c->record.etag.n + c->record.modified.n > 0;
-    if (j->conditional) {
-        r.etag = c->record.etag;
-        r.modified = c->record.modified;
-    }
-    ok = r.url != NULL && net_start(x->net, &r, &e);
-    arena_done(&a);
-    if (!ok) {
-        note(j, s->name, r.url == NULL ? "has no address for such an item" : e.why);
-        return false;
-    }
-    breaker_begin(&s->breaker, clock_monotonic_us());
-    s->asked++;
-    x->fetches++;
-    j->source = which;
-    j->asking = true;
-    return true;
-}
-
-/* Keys that are few, or whose item is there already: nobody can invent more of them. */
-static bool is_known(const struct job *j)
-{
-    return j->slot->content != NULL
-        || (j->slot->need.form != NEED_TCB_INFO && j->slot->need.form != NEED_VCEK && j->slot->need.eval <= 0);
-}
-
-static bool from_file(struct job *j, struct source *s)
-{
-    struct record r;
-
-    s->asked++;
-    if (!source_find(s, &j->slot->need, wall(j->engine), &r)) {
-        note(j, s->name, s->error[0] != 0 ? s->error : "has no such item");
-        return false;
-    }
-    return take(j, s, &r, ORIGIN_OPERATOR);
-}
-
-/* How long the source cannot be asked; 0: now. */
-static uint64_t source_wait(struct job *j, struct source *s, uint64_t now)
-{
-    uint64_t wait = 0;
-
-    if (!breaker_allows(&s->breaker, now))
-        return s->breaker.closed_until_us > now ? s->breaker.closed_until_us - now : SECOND_US / 4;
-    return bucket_take(&s->bucket, is_known(j), now, &wait) ? 0 : wait;
-}
-
-static void next_source(struct job *j)
-{
-    struct engine *x = j->engine;
-    uint64_t now = clock_monotonic_us(), wake = UINT64_MAX;
-
-    for (size_t i = 0; i < x->sources.count; i++) {
-        struct source *s = &x->sources.list[i];
-        uint64_t wait;
-        char text[300];
-
-        if ((j->tried & (uint64_t)1 << i) != 0 || !source_serves(s, &j->slot->need))
-            continue;
-        if (source_is_file(s)) {
-            j->tried |= (uint64_t)1 << i;
-            if (from_file(j, s))
-                return;
-            continue;
-        }
-        wait = source_wait(j, s, now);
-        if (wait > 0 && wait < PATIENCE_US) {
-            wake = now + wait < wake ? now + wait : wake;
-            continue;
-        }
-        j->tried |= (uint64_t)1 << i;
-        if (wait == 0) {
-            if (start(j, i))
-                return;
-            continue;
-        }
-        snprintf(text, sizeof(text), "is left alone for %u s after %.200s", seconds_until(now + wait, now), s->error);
-        note(j, s->name, text);
-        j->retry_after = j->retry_after == 0 ? seconds_until(now + wait, now) : j->retry_after;
-    }
-    if (wake == UINT64_MAX)
-        end_job(j, j->found);
-    else
-        j->wake_us = wake;
-}
-
-/* NULL: no memory, or too much is under way. */
-static struct job *job_new(struct engine *x, struct slot *t)
-{
-    struct job *j = x->job_count >= MAX_JOBS ? NULL : calloc(1, sizeof(*j));
-
-    if (j == NULL)
-        return NULL;
-    *j = (struct job){ .engine = x, .slot = t, .newer = INT64_MIN, .next = x->jobs };
-    x->jobs = j;
-    x->job_count++;
-    t->job = j;
-    return j;
-}
-
 /* -- questions -- */
-
-static bool wait_for(struct job *j, int64_t newer, uint64_t deadline_us, engine_done *done, void *user)
-{
-    struct waiter *w = calloc(1, sizeof(*w));
-
-    if (w == NULL)
-        return false;
-    *w = (struct waiter){ .done = done, .user = user, .deadline_us = deadline_us, .newer = newer, .next = j->waiters };
-    j->waiters = w;
-    if (newer > j->newer)
-        j->newer = newer;
-    return true;
-}
-
-static void refresh(struct engine *x, struct slot *t)
-{
-    struct job *j;
-
-    if (t->job == NULL && t->content != NULL && wall(x) >= t->content->refresh_at && clock_monotonic_us() >= t->retry_us
-        && (j = job_new(x, t)) != NULL)
-        next_source(j);
-}
 
 /* Answered from what is there: valid, and as new as it is wanted, or as new as it can be had. */
 static bool answer_from_cache(struct engine *x, struct slot *t, int64_t newer, engine_done *done, void *user)
@@ -508,15 +112,15 @@ static bool answer_from_cache(struct engine *x, struct slot *t, int64_t newer, e
     uint64_t now = clock_monotonic_us();
     char text[120];
 
-    if (!valid_now(x, t) || (t->content->v.from < newer && now >= t->recheck_us))
+    if (!engine_valid(x, t) || (t->content->v.from < newer && now >= t->recheck_us))
         return false;
     x->hits++;
     if (t->content->v.from >= newer) {
-        answer(x, t, "", 0, done, user);
+        engine_reply(t, "", 0, done, user);
         return true;
     }
     snprintf(text, sizeof(text), "the newest that the sources had is that of %s", stamp_text(t->content->v.from).s);
-    answer(x, t, text, seconds_until(t->recheck_us, now), done, user);
+    engine_reply(t, text, engine_seconds(t->recheck_us, now), done, user);
     return true;
 }
 
@@ -535,30 +139,30 @@ static bool ask(struct engine *x, struct bytes key, enum engine_mode mode, int64
         return err_memory(e, "collateral");
     if (mode == ENGINE_CACHED) {
         x->hits += t->content != NULL;
-        answer(x, t, t->content == NULL ? "is not in the cache" : "", 0, done, user);
+        engine_reply(t, t->content == NULL ? "is not in the cache" : "", 0, done, user);
     }
     if (mode == ENGINE_CACHED || (mode == ENGINE_FETCH && answer_from_cache(x, t, newer, done, user))) {
         if (x->options.forever)
-            refresh(x, t);
+            upkeep_refresh(x, t);
         return true;
     }
     x->misses++;
     if (t->job == NULL && now < t->retry_us && mode == ENGINE_FETCH) {
-        answer(x, t, t->errors, seconds_until(t->retry_us, now), done, user);
+        engine_reply(t, t->errors, engine_seconds(t->retry_us, now), done, user);
         return true;
     }
     x->joined += t->job != NULL;
     if (t->job == NULL) {
         fresh_job = true;
         if (job_new(x, t) == NULL) {
-            answer(x, t, "too many other items are being fetched", 5, done, user);
+            engine_reply(t, "too many other items are being fetched", 5, done, user);
             return true;
         }
     }
-    if (!wait_for(t->job, newer, deadline_us, done, user))
+    if (!job_wait(t->job, newer, deadline_us, done, user))
         return err_memory(e, "collateral");
     if (fresh_job)
-        next_source(t->job);
+        job_next(t->job);
     return true;
 }
 
@@ -575,10 +179,10 @@ bool engine_ask_newer(struct engine *x, struct bytes key, int64_t issued, uint64
 void engine_reload(struct engine *x)
 {
     sources_load_files(&x->sources);
-    store_load(x->store, wall(x));
+    store_load(x->store, engine_wall(x));
 }
 
-bool engine_import(struct engine *x, const struct record *r, bool *ret_newer, struct err *e)
+bool engine_import(struct engine *x, const struct record *r, bool complete, bool *ret_newer, struct err *e)
 {
     struct need_key k;
     struct slot *t;
@@ -588,184 +192,27 @@ bool engine_import(struct engine *x, const struct record *r, bool *ret_newer, st
     t = store_slot(x->store, &k);
     if (t == NULL)
         return err_memory(e, "collateral");
-    return store_put(x->store, t, r, ORIGIN_OPERATOR, wall(x), ret_newer, e);
+    return store_put(x->store, t, r, complete ? ORIGIN_SOURCE : ORIGIN_OPERATOR, engine_wall(x), ret_newer, e);
 }
 
-/* -- time -- */
-
-/* Those who cannot wait longer hear what is known so far; the job goes on for whoever asks next. */
-static void answer_late(struct engine *x, struct job *j, uint64_t now)
-{
-    char text[1024];
-
-    snprintf(text, sizeof(text), "%s%s%s", j->errors, j->errors[0] == 0 ? "" : "; ",
-             j->asking ? "" : "waiting until a source may be asked again");
-    if (j->asking)
-        snprintf(text, sizeof(text), "%s%s%s: no answer yet", j->errors, j->errors[0] == 0 ? "" : "; ", x->sources.list[j->source].name);
-    for (struct waiter **at = &j->waiters; *at != NULL;) {
-        struct waiter *w = *at;
-
-        if (w->deadline_us > now) {
-            at = &w->next;
-            continue;
-        }
-        *at = w->next;
-        answer(x, j->slot, text, 2, w->done, w->user);
-        free(w);
-    }
-}
-
-static void warn_of(struct engine *x, struct slot *t)
-{
-    int64_t now = wall(x), left = t->content->v.to - now;
-    char text[400], fields[NEED_KEY_MAX + 64];
-
-    if (left > x->warn || (t->warned_at != 0 && now - t->warned_at < 86400))
-        return;
-    t->warned_at = now;
-    snprintf(text, sizeof(text), left < 0 ? "%.200s ended at %s%.0s%.0s" : "%.200s ends at %s and could not be refreshed%s%.120s", t->key,
-             stamp_text(t->content->v.to).s, t->errors[0] == 0 ? "" : ": ", t->errors);
-    snprintf(fields, sizeof(fields), "\"alert\":\"collateral-expiry\",\"seconds_left\":%lld", (long long)left);
-    log_line("warning", "collateral", text, fields);
-}
-
-static void look_at(void *user, struct slot *t)
-{
-    struct engine *x = user;
-
-    if (t->content == NULL)
-        return;
-    if (wall(x) > t->content->v.to + KEEP_EXPIRED) {
-        store_drop(x->store, t);
-        return;
-    }
-    refresh(x, t);
-    if (t->content != NULL)
-        warn_of(x, t);
-}
-
-static void tick(struct engine *x)
-{
-    uint64_t now = clock_monotonic_us();
-
-    for (struct job *j = x->jobs, *next; j != NULL; j = next) {
-        next = j->next;
-        answer_late(x, j, now);
-        if (!j->asking && now >= j->wake_us)
-            next_source(j);
-    }
-    if (x->options.forever && now >= x->tick_us) {
-        x->tick_us = now + SECOND_US;
-        store_each(x->store, look_at, x);
-    }
-}
+/* -- the loop -- */
 
 static int next_ms(const struct engine *x, int max_ms)
 {
-    uint64_t now = clock_monotonic_us(), best = now + (uint64_t)max_ms * 1000;
+    uint64_t now = clock_monotonic_us(), best = jobs_wake_us(x, now + (uint64_t)max_ms * 1000);
 
-    for (const struct job *j = x->jobs; j != NULL; j = j->next) {
-        if (!j->asking && j->wake_us < best)
-            best = j->wake_us;
-        for (const struct waiter *w = j->waiters; w != NULL; w = w->next)
-            best = w->deadline_us < best ? w->deadline_us : best;
-    }
     return best <= now ? 0 : (int)((best - now) / 1000 + 1);
 }
 
 void engine_run(struct engine *x, struct curl_waitfd *extra, unsigned extra_count, int max_ms)
 {
-    tick(x);
-    net_run(x->net, extra, extra_count, next_ms(x, max_ms));
+    jobs_tick(x);
+    upkeep_tick(x);
+    /* a tool whose last job has just ended has nothing to wait for */
+    net_run(x->net, extra, extra_count, x->jobs == NULL && !x->options.forever ? 0 : next_ms(x, max_ms));
 }
 
 bool engine_busy(const struct engine *x)
 {
     return x->jobs != NULL;
-}
-
-/* -- telling -- */
-
-struct listing {
-    struct arena *a;
-    struct engine_item *list;
-    size_t count;
-};
-
-static void list_one(void *user, struct slot *t)
-{
-    struct listing *l = user;
-
-    if (t->content != NULL)
-        l->list[l->count++] = (struct engine_item){ .record = &t->content->record, .from = t->content->v.from, .to = t->content->v.to,
-                                                    .eval_number = t->content->v.eval_number };
-}
-
-static int by_key(const void *x, const void *y)
-{
-    return bytes_compare(((const struct engine_item *)x)->record->key, ((const struct engine_item *)y)->record->key);
-}
-
-bool engine_items(struct engine *x, struct arena *a, struct engine_item **ret, size_t *ret_count)
-{
-    struct listing l = { .a = a, .list = arena_many(a, store_count(x->store) + 1, struct engine_item) };
-
-    if (l.list == NULL)
-        return false;
-    store_each(x->store, list_one, &l);
-    qsort(l.list, l.count, sizeof(*l.list), by_key);
-    *ret = l.list;
-    *ret_count = l.count;
-    return true;
-}
-
-static struct bytes source_status(const struct source *s, struct arena *a)
-{
-    struct jobj o = jobj_open(a);
-    uint64_t now = clock_monotonic_us();
-
-    jobj_text(&o, "source", s->name);
-    jobj_text(&o, "state", s->breaker.closed_until_us > now ? "closed" : s->breaker.closed_until_us != 0 ? "probing" : "open");
-    jobj_int(&o, "asked", (int64_t)s->asked);
-    jobj_int(&o, "succeeded", (int64_t)s->succeeded);
-    jobj_int(&o, "failed", (int64_t)s->failed);
-    if (s->success_at != 0)
-        jobj_text(&o, "lastSuccess", stamp_text(s->success_at).s);
-    if (s->failure_at != 0) {
-        jobj_text(&o, "lastFailure", stamp_text(s->failure_at).s);
-        jobj_text(&o, "lastError", s->error);
-    }
-    return jobj_print(&o, false);
-}
-
-struct bytes engine_status(struct engine *x, struct arena *a)
-{
-    struct jobj o = jobj_open(a);
-    struct jarr sources = jarr_open(a), items = jarr_open(a);
-    struct engine_item *list;
-    size_t count;
-    int64_t now = wall(x);
-
-    if (!engine_items(x, a, &list, &count))
-        return (struct bytes){ NULL, 0 };
-    for (size_t i = 0; i < x->sources.count; i++)
-        jarr_raw(&sources, source_status(&x->sources.list[i], a));
-    for (size_t i = 0; i < count && i < 1000; i++) {
-        struct jobj item = jobj_open(a);
-
-        jobj_str(&item, "key", list[i].record->key);
-        jobj_int(&item, "age", now - list[i].record->fetched);
-        jobj_int(&item, "expires_in", list[i].to - now);
-        jarr_raw(&items, jobj_print(&item, false));
-    }
-    jobj_int(&o, "items", (int64_t)count);
-    jobj_int(&o, "hits", (int64_t)x->hits);
-    jobj_int(&o, "misses", (int64_t)x->misses);
-    jobj_int(&o, "joined", (int64_t)x->joined);
-    jobj_int(&o, "fetches", (int64_t)x->fetches);
-    jobj_int(&o, "refused", (int64_t)x->refused);
-    jobj_int(&o, "running", (int64_t)x->job_count);
-    jobj_json(&o, "sources", jarr_close(&sources));
-    jobj_json(&o, "entries", jarr_close(&items));
-    return jobj_print(&o, false);
 }

@@ -49,8 +49,9 @@ bool engine_ask_newer(struct engine *x, struct bytes key, int64_t issued, uint64
                       struct err *e) CHECKED;
 /* Reads the cache folder and the file sources anew. */
 void engine_reload(struct engine *x);
-/* Puts a record into the cache: vetted like a source's answer, never over a newer one. */
-bool engine_import(struct engine *x, const struct record *r, bool *ret_newer, struct err *e) CHECKED;
+/* Puts a record into the cache: vetted like a source's answer, never over a newer one. `complete`: with all that verifies
+ * it; else a PCK CRL may lack its issuer chain. */
+bool engine_import(struct engine *x, const struct record *r, bool complete, bool *ret_newer, struct err *e) CHECKED;
 
 /* One turn: waits for sockets, `extra` and timers, at most max_ms. */
 void engine_run(struct engine *x, struct curl_waitfd *extra, unsigned extra_count, int max_ms);

@@ -113,8 +113,7 @@ static size_t on_data(char *data, size_t size, size_t n, void *user)
     return out_ok(&t->body) ? size * n : 0;
 }
 
-/* URL-encoded PEM (evidence-sgx 4.4): percent signs only; '+' is a character of base64. */
-static struct bytes unescape(struct bytes in, struct arena *a)
+struct bytes net_unescape(struct bytes in, struct arena *a)
 {
     struct out o = out_open(a);
 
@@ -146,16 +145,18 @@ static void take_header(struct transfer *t, struct bytes name, struct bytes valu
 {
     static const char *const chains[] = {
         "TCB-Info-Issuer-Chain", "SGX-TCB-Info-Issuer-Chain", "SGX-Enclave-Identity-Issuer-Chain", "SGX-QE-Identity-Issuer-Chain",
-        "SGX-PCK-CRL-Issuer-Chain", "TCB-Evaluation-Data-Numbers-Issuer-Chain",
+        "SGX-PCK-CRL-Issuer-Chain", "TCB-Evaluation-Data-Numbers-Issuer-Chain", "SGX-PCK-Certificate-Issuer-Chain",
     };
 
     for (size_t i = 0; i < COUNT(chains); i++)
         if (bytes_equal_nocase(name, bytes_str(chains[i])))
-            t->answer.chain = unescape(value, &t->a);
+            t->answer.chain = net_unescape(value, &t->a);
     if (bytes_equal_nocase(name, LIT("ETag")) && value.n < 256)
         t->answer.etag = arena_copy(&t->a, value);
     else if (bytes_equal_nocase(name, LIT("Last-Modified")) && value.n < 64)
         t->answer.modified = arena_copy(&t->a, value);
+    else if (bytes_equal_nocase(name, LIT("SGX-TCBm")) && value.n < 64)
+        t->answer.tcbm = arena_copy(&t->a, value);
     else if (bytes_equal_nocase(name, LIT("Cache-Control")))
         t->answer.max_age = max_age(value);
 }
@@ -209,6 +210,8 @@ static bool set_up(struct transfer *t)
     add_header(t, "If-None-Match", t->request.etag);
     add_header(t, "If-Modified-Since", t->request.etag.n > 0 ? (struct bytes){ NULL, 0 } : t->request.modified);
     add_header(t, "metadata", t->request.metadata ? LIT("true") : (struct bytes){ NULL, 0 });
+    if (t->request.subscription_key != NULL && strncmp(t->url, "https://", 8) == 0)
+        add_header(t, "Ocp-Apim-Subscription-Key", bytes_str(t->request.subscription_key));
     return curl_easy_setopt(c, CURLOPT_URL, t->url) == CURLE_OK && curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, t->request.https_only ? "https" : "http,https") == CURLE_OK
         && curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK && curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK
         && curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)ms) == CURLE_OK

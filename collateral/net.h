@@ -24,6 +24,7 @@ struct net_answer {
     long status;
     struct bytes body;
     struct bytes chain;   /* PEM of the issuer-chain header, or empty */
+    struct bytes tcbm;    /* header SGX-TCBm, or empty */
     struct bytes etag, modified;
     uint32_t max_age;     /* of Cache-Control; 0: none */
     uint32_t retry_after; /* seconds; 0: none */
@@ -36,6 +37,7 @@ struct net_request {
     const char *url;
     struct bytes etag, modified; /* of what is there already, or empty */
     bool metadata;               /* header metadata: true, which Azure's address inside a VM wants */
+    const char *subscription_key; /* of Intel's service, or NULL; sent by https only */
     bool https_only, no_redirect;
     size_t max_size;             /* of the body; 0: that of the settings */
     unsigned timeout_ms;
@@ -50,5 +52,7 @@ bool net_start(struct net *n, const struct net_request *r, struct err *e) CHECKE
 /* Waits up to timeout_ms for sockets and for `extra`, then makes progress; answers come from within. */
 void net_run(struct net *n, struct curl_waitfd *extra, unsigned extra_count, int timeout_ms);
 size_t net_running(const struct net *n);
+/* URL-encoded text (evidence-sgx 4.4): percent signs only; '+' is a character of base64. */
+struct bytes net_unescape(struct bytes in, struct arena *a);
 
 #endif

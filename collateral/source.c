@@ -1,6 +1,7 @@
 /* source.c: see source.h. The paths are those of evidence-sgx 4.4 to 4.6 and evidence-snp 2.4. */
 #include "collateral/source.h"
 
+#include "base/out.h"
 #include "codec/b64.h"
 #include "codec/hex.h"
 #include "os/io.h"
@@ -41,6 +42,7 @@ struct reader {
     double rate, amd_rate, burst;
     uint64_t now_us;
     bool early;
+    const char *subscription_key;
 };
 
 static bool good_url(struct bytes url)
@@ -69,6 +71,7 @@ static bool add(struct reader *r, const struct word *w, struct bytes url, struct
     s->base = arena_str(r->a, url);
     s->name = arena_printf(r->a, "%s %.*s", w->word, (int)url.n, (const char *)url.p);
     s->bucket = bucket_open(rate, r->burst, r->now_us);
+    s->subscription_key = w->kind == SOURCE_PCS ? r->subscription_key : NULL;
     r->to->count++;
     return (s->base != NULL && s->name != NULL) || err_memory(e, "configuration");
 }
@@ -122,6 +125,27 @@ static bool add_file(struct reader *r, enum source_kind kind, const char *path, 
     return r->to->list[r->to->count - 1].name != NULL || err_memory(e, "configuration");
 }
 
+/* One line of printable characters. It is not part of the configuration's own text: that is handed to every process. */
+static bool read_subscription_key(struct reader *r, const char *path, struct err *e)
+{
+    struct bytes key;
+
+    if (path[0] == 0)
+        return true;
+    if (!file_read(path, 4096, r->a, &key, e))
+        return false;
+    while (key.n > 0 && (key.p[key.n - 1] == '\n' || key.p[key.n - 1] == '\r'))
+        key.n--;
+    for (size_t i = 0; i < key.n; i++)
+        if (key.p[i] <= ' ' || key.p[i] >= 0x7f)
+            return err_set(e, ERR_USAGE, "configuration", "the key in %s has a byte 0x%02x at %zu, one line of printable characters is expected", path,
+                           key.p[i], i);
+    if (key.n == 0 || key.n > 256)
+        return err_set(e, ERR_USAGE, "configuration", "the key in %s has %zu characters, 1 to 256 are expected", path, key.n);
+    r->subscription_key = arena_str(r->a, key);
+    return r->subscription_key != NULL || err_memory(e, "configuration");
+}
+
 bool sources_read(const struct config *c, struct arena *a, struct sources *ret, struct err *e)
 {
     struct reader r = { .c = c, .a = a, .to = ret, .now_us = clock_monotonic_us() };
@@ -142,8 +166,9 @@ bool sources_read(const struct config *c, struct arena *a, struct sources *ret, 
     r.early = strcmp(c->value[CONFIG_collateral_update], "early") == 0;
     if (!r.early && strcmp(c->value[CONFIG_collateral_update], "standard") != 0)
         return err_set(e, ERR_USAGE, "configuration", "'collateral.update' is '%s', standard or early is expected", c->value[CONFIG_collateral_update]);
-    return add_file(&r, SOURCE_DIRECTORY, c->value[CONFIG_collateral_directory], e) && add_file(&r, SOURCE_BUNDLE, c->value[CONFIG_collateral_bundle], e)
-        && add_list(&r, bytes_str(intel), false, e) && add_list(&r, bytes_str(amd), true, e);
+    return read_subscription_key(&r, c->value[CONFIG_collateral_pcs_key], e) && add_file(&r, SOURCE_DIRECTORY, c->value[CONFIG_collateral_directory], e)
+        && add_file(&r, SOURCE_BUNDLE, c->value[CONFIG_collateral_bundle], e) && add_list(&r, bytes_str(intel), false, e)
+        && add_list(&r, bytes_str(amd), true, e);
 }
 
 /* -- files -- */
@@ -209,6 +234,16 @@ static bool better(const struct collateral_item *x, const struct collateral_item
     return x->eval_number != y->eval_number ? x->eval_number > y->eval_number : x->from > y->from;
 }
 
+/* Whether a file of certificates may hold issuers of the item: not the leaves of other chips, nor another vendor's. */
+static bool may_issue(const struct need_key *k, const struct collateral_item *i)
+{
+    bool amd = bytes_equal(bytes_part(i->subject_cn, 0, 4), LIT("SEV-")) || bytes_equal(bytes_part(i->subject_cn, 0, 4), LIT("ARK-"));
+
+    if (i->kind != COLL_CERTS || bytes_is(i->subject_cn, "SEV-VCEK") || bytes_is(i->subject_cn, "SEV-VLEK"))
+        return false;
+    return amd == (k->form == NEED_VCEK || k->form == NEED_AMD_CHAIN || k->form == NEED_AMD_CRL);
+}
+
 static bool find_in_pool(const struct source *s, const struct need_key *k, int64_t now, struct record *ret)
 {
     const struct collateral_item *best = NULL;
@@ -220,13 +255,14 @@ static bool find_in_pool(const struct source *s, const struct need_key *k, int64
         return false;
     *ret = (struct record){ .source = bytes_str(s->name), .fetched = now, .bodies = { best->body }, .count = 1 };
     for (size_t i = 0; i < s->pool.count && ret->count < BUNDLE_MAX_BODIES; i++)
-        if (s->pool.list[i].kind == COLL_CERTS && &s->pool.list[i] != best && k->form != NEED_VCEK)
+        if (&s->pool.list[i] != best && may_issue(k, &s->pool.list[i]))
             ret->bodies[ret->count++] = s->pool.list[i].body;
     return true;
 }
 
 bool source_find(const struct source *s, const struct need_key *k, int64_t now, struct record *ret)
 {
+    struct need_key name = need_key_name(k);
     struct arena a;
     const char *key;
     bool found = false;
@@ -234,7 +270,7 @@ bool source_find(const struct source *s, const struct need_key *k, int64_t now, 
     if (s->kind == SOURCE_DIRECTORY)
         return find_in_pool(s, k, now, ret);
     arena_init(&a, 1 << 16);
-    key = need_key_print(k, &a);
+    key = need_key_print(&name, &a);
     for (size_t i = 0; key != NULL && i < s->record_count; i++)
         if (bytes_is(s->records[i].key, key)) {
             *ret = s->records[i];
@@ -251,14 +287,15 @@ bool source_serves(const struct source *s, const struct need_key *k)
     bool amd = k->form == NEED_VCEK || k->form == NEED_AMD_CHAIN || k->form == NEED_AMD_CRL;
 
     switch (s->kind) {
-    case SOURCE_DIRECTORY:
+    case SOURCE_DIRECTORY: /* nothing in a PCK certificate tells the QE that it is for */
+        return k->form != NEED_URL && k->form != NEED_PCK;
     case SOURCE_BUNDLE:
         return k->form != NEED_URL;
     case SOURCE_PCS:
     case SOURCE_PCCS:
         return !amd && k->form != NEED_URL && (s->version == 4 || (!k->tdx && k->eval <= 0 && k->form != NEED_EVAL_NUMBERS));
     case SOURCE_THIM:
-        return !amd && k->form != NEED_URL && k->form != NEED_EVAL_NUMBERS && k->eval >= 0;
+        return !amd && k->form != NEED_URL && k->form != NEED_EVAL_NUMBERS && !k->qve && k->eval >= 0;
     case SOURCE_KDS:
         return amd;
     case SOURCE_THIM_AMD: /* Milan and Genoa: the number of the TCB has their layout */
@@ -269,11 +306,45 @@ bool source_serves(const struct source *s, const struct need_key *k)
     return false;
 }
 
+const char *source_refuses(const struct source *s, const struct need_key *k)
+{
+    if (k->form != NEED_PCK || s->kind != SOURCE_PCS)
+        return NULL;
+    if (s->subscription_key == NULL)
+        return "gives PCK certificates to subscribers only (collateral.pcs_key)";
+    if (strncmp(s->base, "https://", 8) != 0)
+        return "has no https URL: the subscription key is not sent in the clear";
+    return k->ppid_size == 0 ? "tells platforms by their encrypted PPID, which was not given" : NULL;
+}
+
 static const char *eval_query(const struct source *s, const struct need_key *k, char mark, struct arena *a)
 {
     if (k->eval > 0)
         return arena_printf(a, "%ctcbEvaluationDataNumber=%lld", mark, (long long)k->eval);
     return k->eval == NEED_EVAL_EARLY || s->early ? arena_printf(a, "%cupdate=early", mark) : "";
+}
+
+/* Azure's cache writes the two-byte numbers big-endian, everybody else as they stand in memory (evidence-sgx 4.6). */
+static const char *swapped(const uint8_t two[2], bool swap, struct arena *a)
+{
+    return arena_printf(a, "%02x%02x", two[swap ? 1 : 0], two[swap ? 0 : 1]);
+}
+
+static const char *pck_url(const struct source *s, const struct need_key *k, const char *base, struct arena *a)
+{
+    bool thim = s->kind == SOURCE_THIM;
+    struct out o = out_open(a);
+
+    out_printf(&o, "%s/pckcert?", base);
+    if (s->kind != SOURCE_PCS)
+        out_printf(&o, "qeid=%s&", (const char *)hex_encode(a, BYTES(k->qe_id)).p);
+    if (k->ppid_size > 0)
+        out_printf(&o, "encrypted_ppid=%s&", (const char *)hex_encode(a, bytes_of(k->ppid, k->ppid_size)).p);
+    out_printf(&o, "cpusvn=%s&pcesvn=%s&pceid=%s", (const char *)hex_encode(a, BYTES(k->cpu_svn)).p, swapped(k->pce_svn, thim, a),
+               swapped(k->pce_id, thim, a));
+    if (thim)
+        out_text(&o, "&clientid=production_client&api-version=2021-07-22-preview");
+    return out_ok(&o) && !a->failed ? (const char *)out_view(&o).p : NULL;
 }
 
 static const char *intel_url(const struct source *s, const struct need_key *k, struct arena *a)
@@ -284,7 +355,7 @@ static const char *intel_url(const struct source *s, const struct need_key *k, s
     case NEED_TCB_INFO:
         return arena_printf(a, "%s/tcb?fmspc=%s%s", base, (const char *)hex_encode(a, BYTES(k->fmspc)).p, eval_query(s, k, '&', a));
     case NEED_IDENTITY:
-        return arena_printf(a, "%s/qe/identity%s", base, eval_query(s, k, '?', a));
+        return arena_printf(a, "%s/%s/identity%s", base, k->qve ? "qve" : "qe", eval_query(s, k, '?', a));
     case NEED_EVAL_NUMBERS:
         return arena_printf(a, "%s/tcbevaluationdatanumbers", base);
     case NEED_PCK_CRL:
@@ -293,6 +364,8 @@ static const char *intel_url(const struct source *s, const struct need_key *k, s
         if (s->kind == SOURCE_PCS)
             return strcmp(s->base, PCS_URL) == 0 ? ROOT_CRL_URL : arena_printf(a, "%s/IntelSGXRootCA.der", s->base);
         return arena_printf(a, "%s/rootcacrl", base);
+    case NEED_PCK:
+        return pck_url(s, k, base, a);
     default:
         return NULL;
     }
@@ -315,6 +388,8 @@ static const char *thim_url(const struct source *s, const struct need_key *k, st
     case NEED_PCK_CRL:
         return arena_printf(a, "%s/pckcrl?uri=https%%3A%%2F%%2Fapi.trustedservices.intel.com%%2Fsgx%%2Fcertification%%2Fv4%%2Fpckcrl%%3Fca%%3D%s%%26encoding%%3Dder&%s",
                             base, k->platform_ca ? "platform" : "processor", tail);
+    case NEED_PCK:
+        return pck_url(s, k, base, a);
     case NEED_ROOT_CRL:
         return arena_printf(a, "%s/pckcrl?uri=https%%3A%%2F%%2Fcertificates.trustedservices.intel.com%%2FIntelSGXRootCA.der&%s", base, tail);
     default:
@@ -325,8 +400,12 @@ static const char *thim_url(const struct source *s, const struct need_key *k, st
 /* TCB_VERSION of Milan and Genoa as a number: boot loader in the lowest byte, TEE next, SNP and microcode on top. */
 static const char *thim_amd_url(const struct source *s, const struct need_key *k, struct arena *a)
 {
+    static const char inside[] = "/metadata/THIM";
+    size_t n = strlen(s->base), m = sizeof(inside) - 1;
     uint64_t tcb = (uint64_t)k->spl[1] | (uint64_t)k->spl[2] << 8 | (uint64_t)k->spl[3] << 48 | (uint64_t)k->spl[4] << 56;
 
+    if (n >= m && strcmp(s->base + n - m, inside) == 0) /* inside a VM: the certificate of its own chip, whichever that is */
+        return arena_printf(a, "%s/amd/certification", s->base);
     return arena_printf(a, "%s/SevSnpVM/certificates/%s/%016llx?api-version=2020-10-15-preview", s->base,
                         (const char *)hex_encode(a, bytes_of(k->hw_id, k->hw_id_size)).p, (unsigned long long)tcb);
 }

@@ -24,6 +24,7 @@ struct source {
     const char *name;  /* "pccs https://cache:8081": for messages and metrics */
     const char *base;  /* URL without a slash behind it, or a path */
     bool early;        /* ask for the early set where the key does not say */
+    const char *subscription_key; /* of Intel's service, which gives PCK certificates to subscribers; NULL: none */
     struct bucket bucket;
     struct breaker breaker;
     uint64_t asked, succeeded, failed;
@@ -41,13 +42,15 @@ struct sources {
     size_t count;
 };
 
-/* From the configuration; files are not read yet. */
+/* From the configuration; the file with the subscription key is read, others are not yet. */
 bool sources_read(const struct config *c, struct arena *a, struct sources *ret, struct err *e) CHECKED;
 /* Reads directories and bundles anew; what cannot be read is told in the log and stays empty. */
 void sources_load_files(struct sources *s);
 bool source_is_file(const struct source *s);
 /* Whether it is worth asking this source for such a thing at all. */
 bool source_serves(const struct source *s, const struct need_key *k);
+/* Why it cannot be asked for this one although it has such things; NULL: it can. */
+const char *source_refuses(const struct source *s, const struct need_key *k);
 /* The URL to ask; NULL: not in this source's words. */
 const char *source_url(const struct source *s, const struct need_key *k, struct arena *a);
 /* From a directory or bundle: the newest that fits. false: has none. Views live as long as the files are not read anew. */

@@ -10,14 +10,20 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { CHAINS = 4096, MAX_EMPTY = 2048, FILE_MAX = 32 << 20 };
+enum {
+    CHAINS = 4096,
+    MAX_EMPTY = 2048,
+    MAX_PCK = 16384,      /* each TCB that is invented for a real platform may bring another key for the same certificate */
+    FILE_MAX = 32 << 20,
+    PCK_LIFE = 14 * 86400, /* Intel makes a certificate of a newer TCB when it knows the platform's; half of it is a week */
+};
 
 struct store {
     const char *folder;
     const struct trust *trust;
     struct slot *chains[CHAINS];
     struct slot *newest, *oldest; /* of the slots without content */
-    size_t empty, full;
+    size_t empty, full, pck;
 };
 
 struct store *store_new(const char *folder, const struct trust *trust)
@@ -122,12 +128,13 @@ static struct slot *slot_make(struct store *s, const struct need_key *k, const c
 
 struct slot *store_slot(struct store *s, const struct need_key *k)
 {
+    struct need_key name = need_key_name(k);
     struct arena a;
     struct slot *t = NULL;
     const char *key;
 
     arena_init(&a, 1 << 16);
-    key = need_key_print(k, &a);
+    key = need_key_print(&name, &a);
     if (key != NULL) {
         uint64_t hash = key_hash(key);
 
@@ -140,6 +147,10 @@ struct slot *store_slot(struct store *s, const struct need_key *k)
         } else if (t->content == NULL) {
             leave_list(s, t);
             enter_list(s, t);
+        }
+        if (t != NULL && k->ppid_size > 0 && memcmp(t->need.ppid, k->ppid, k->ppid_size) != 0) {
+            t->need = *k;    /* the last one told: for the source that is asked next */
+            t->retry_us = 0; /* what failed with another one may succeed with this */
         }
     }
     arena_done(&a);
@@ -164,17 +175,21 @@ size_t store_count(const struct store *s)
 
 /* When half of its life is over, or half of the rest where it came later than that (evidence-sgx 4.7). A source's
  * max-age makes it sooner. A twentieth is spread by the key, so that items of one day are not fetched in one second. */
-static int64_t refresh_time(const struct content *c, uint64_t hash)
+static int64_t refresh_time(const struct slot *t, const struct content *c)
 {
     int64_t now = c->record.fetched;
-    int64_t to = c->v.to == INT64_MAX ? now + 7 * 86400 : c->v.to, half = c->v.from + (to - c->v.from) / 2;
+    int64_t to = c->v.to == INT64_MAX ? now + 7 * 86400 : c->v.to, half;
+
+    if (t->need.form == NEED_PCK && to > now + PCK_LIFE)
+        to = now + PCK_LIFE;
+    half = c->v.from + (to - c->v.from) / 2;
 
     if (half <= now)
         half = now + (to - now) / 2;
     if (c->record.max_age > 0 && now + c->record.max_age < half)
         half = now + c->record.max_age;
     if (half > now)
-        half -= (int64_t)((double)(half - now) / 20 * (double)(hash & 0xff) / 255);
+        half -= (int64_t)((double)(half - now) / 20 * (double)(t->hash & 0xff) / 255);
     return half < now + 60 ? now + 60 : half;
 }
 
@@ -240,10 +255,11 @@ static void set_content(struct store *s, struct slot *t, struct content *c)
     if (t->content == NULL) {
         leave_list(s, t);
         s->full++;
+        s->pck += t->need.form == NEED_PCK;
     }
     content_free(t->content);
     t->content = c;
-    c->refresh_at = refresh_time(c, t->hash);
+    c->refresh_at = refresh_time(t, c);
     t->warned_at = 0;
 }
 
@@ -254,7 +270,9 @@ bool store_put(struct store *s, struct slot *t, const struct record *r, enum ori
     struct content *c;
 
     named.key = bytes_str(t->key);
-    if (!vet_record(&t->need, &named, s->trust, origin != ORIGIN_SOURCE, &v, e))
+    if (t->need.form == NEED_PCK && t->content == NULL && s->pck >= MAX_PCK)
+        return err_set(e, ERR_LIMIT, "cache", "has %d PCK certificates, no more are kept", MAX_PCK);
+    if (!vet_record(&t->need, &named, s->trust, origin != ORIGIN_SOURCE, now, &v, e))
         return false;
     if (now > v.to && origin != ORIGIN_CACHE)
         return err_set(e, ERR_COLLATERAL_EXPIRED, "answer", "ended at %s already", stamp_text(v.to).s);
@@ -276,7 +294,7 @@ bool store_put(struct store *s, struct slot *t, const struct record *r, enum ori
 void store_renew(struct store *s, struct slot *t, int64_t now)
 {
     t->content->record.fetched = now;
-    t->content->refresh_at = refresh_time(t->content, t->hash);
+    t->content->refresh_at = refresh_time(t, t->content);
     save(s, t);
 }
 
@@ -290,6 +308,7 @@ void store_drop(struct store *s, struct slot *t)
     content_free(t->content);
     t->content = NULL;
     s->full--;
+    s->pck -= t->need.form == NEED_PCK;
     enter_list(s, t);
 }
 

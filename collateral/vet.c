@@ -1,22 +1,27 @@
 /* vet.c: see vet.h. */
 #include "collateral/vet.h"
 
+#include "base/out.h"
+#include "codec/hex.h"
+#include "codec/pem.h"
 #include "evidence/sgx/sgx.h"
+#include "evidence/snp/snp.h"
 
 struct vetting {
     const struct need_key *k;
     const struct record *r;
     const struct trust *trust;
     bool loose;
+    int64_t now;
     struct arena a;
-    struct cert certs[32]; /* of the issuer chain */
+    struct cert certs[32]; /* of the item itself, where it is made of them, and of the issuer chain */
     size_t cert_count;
     const struct collateral_item *item;
 };
 
 static void read_chain(struct vetting *v)
 {
-    for (size_t i = 1; i < v->r->count; i++) {
+    for (size_t i = v->item->kind == COLL_CERTS ? 0 : 1; i < v->r->count; i++) {
         struct cert *list;
         size_t n;
 
@@ -89,7 +94,87 @@ static bool vet_crl(struct vetting *v, struct err *e)
         && (crl_signed_by(&crl, k) || err_set(e, ERR_COLLATERAL_SIGNATURE, "PCK CRL", "signature is not its issuer's"));
 }
 
-static bool vet_signature(struct vetting *v, struct err *e)
+/* -- PCK certificates -- */
+
+/* It may be of an older TCB than the platform's, never of a newer one: the platform has no key for that. */
+static bool vet_pck_tcb(struct vetting *v, const struct pck_extension *x, struct err *e)
+{
+    static const char what[] = "PCK certificate";
+    const struct need_key *k = v->k;
+    uint16_t pce_svn = (uint16_t)(k->pce_svn[0] | k->pce_svn[1] << 8);
+
+    if (x->pce_id[0] != k->pce_id[0] || x->pce_id[1] != k->pce_id[1])
+        return err_set(e, ERR_TCB_MISMATCH, what, "is of PCE %02x%02x, %02x%02x was asked for", x->pce_id[0], x->pce_id[1], k->pce_id[0],
+                       k->pce_id[1]);
+    if (x->pce_svn > pce_svn)
+        return err_set(e, ERR_TCB_MISMATCH, what, "is of PCESVN %u, above the %u that was asked for", x->pce_svn, pce_svn);
+    for (size_t i = 0; i < sizeof(k->cpu_svn); i++)
+        if (x->cpu_svn[i] > k->cpu_svn[i])
+            return err_set(e, ERR_TCB_MISMATCH, what, "is of CPUSVN %s, above the %s that was asked for",
+                           (const char *)hex_encode(&v->a, BYTES(x->cpu_svn)).p, (const char *)hex_encode(&v->a, BYTES(k->cpu_svn)).p);
+    return true;
+}
+
+static bool check_times(const struct pck_chain *c, int64_t now, struct vetted *dates, struct err *e)
+{
+    const struct cert *const above[] = { &c->intermediate, &c->root };
+
+    for (size_t i = 0; i < (c->has_root ? COUNT(above) : 1); i++) {
+        if (!cert_check_time(above[i], now, "issuer of the PCK certificate", e))
+            return false;
+        if (above[i]->not_after < dates->to)
+            dates->to = above[i]->not_after;
+    }
+    return true;
+}
+
+static bool vet_pck(struct vetting *v, struct vetted *dates, struct err *e)
+{
+    struct out pem = out_open(&v->a);
+    struct pck_chain *c;
+    bool ok;
+
+    for (size_t i = 0; i < v->cert_count; i++)
+        pem_print(&pem, "CERTIFICATE", v->certs[i].der);
+    if (!out_ok(&pem))
+        return err_memory(e, "PCK certificate");
+    if (!pck_chain_build(out_view(&pem), v->trust, &c, e))
+        return false;
+    ok = check_times(c, v->now, dates, e) && vet_pck_tcb(v, &c->ext, e);
+    pck_chain_free(c);
+    return ok;
+}
+
+/* -- AMD -- */
+
+static bool vet_vcek(struct vetting *v, struct err *e)
+{
+    const struct need_key *k = v->k;
+    struct snp_tcb asked = { .fmc = k->has_fmc ? k->spl[0] : 0, .bl = k->spl[1], .tee = k->spl[2], .snp = k->spl[3], .ucode = k->spl[4] };
+    /* one that has ended is told apart by its own dates, not by those of its issuers */
+    int64_t at = v->now < v->item->from ? v->item->from : v->now > v->item->to ? v->item->to : v->now;
+    struct snp_leaf_facts leaf;
+
+    if (!snp_leaf_verify(v->certs, v->cert_count, v->trust, at, &v->a, &leaf, e))
+        return false;
+    return (snp_tcb_at_least(leaf.tcb, asked) && snp_tcb_at_least(asked, leaf.tcb))
+        || err_set(e, ERR_TCB_MISMATCH, "VCEK", "is of TCB %s, %s was asked for", snp_tcb_text(leaf.tcb, leaf.line, &v->a),
+                   snp_tcb_text(asked, leaf.line, &v->a));
+}
+
+static bool vet_amd(struct vetting *v, struct err *e)
+{
+    enum snp_line line;
+    struct crl crl;
+
+    if (!snp_line_find(bytes_str(v->k->line), &line))
+        return err_set(e, ERR_UNTRUSTED_ROOT, "answer", "is of line %s, of which no root is known", v->k->line);
+    if (v->k->form == NEED_AMD_CHAIN)
+        return snp_issuer_verify(v->certs, v->cert_count, line, v->k->vlek ? SNP_VLEK : SNP_VCEK, v->trust, v->now, &v->a, e);
+    return crl_read(v->r->bodies[0], "SEV-SNP CRL", &v->a, &crl, e) && snp_crl_verify(&crl, line, v->trust, &v->a, e);
+}
+
+static bool vet_signature(struct vetting *v, struct vetted *dates, struct err *e)
 {
     switch (v->k->form) {
     case NEED_TCB_INFO:
@@ -101,9 +186,13 @@ static bool vet_signature(struct vetting *v, struct err *e)
     case NEED_PCK_CRL:
     case NEED_ROOT_CRL:
         return vet_crl(v, e);
+    case NEED_PCK:
+        return vet_pck(v, dates, e);
     case NEED_VCEK:
+        return vet_vcek(v, e);
     case NEED_AMD_CHAIN:
-    case NEED_AMD_CRL: /* signed by keys that the core holds: it verifies them with each report */
+    case NEED_AMD_CRL:
+        return vet_amd(v, e);
     case NEED_URL:
         return true;
     }
@@ -127,22 +216,29 @@ static bool vet_url(struct vetting *v, struct vetted *ret, struct err *e)
 static bool vet_item(struct vetting *v, struct vetted *ret, struct err *e)
 {
     struct collateral c = collateral_open(&v->a);
+    struct vetted dates;
 
     if (v->k->form == NEED_URL)
         return vet_url(v, ret, e);
     if (!collateral_add(&c, v->r->bodies[0], "answer", e))
         return false;
+    if (c.count == 1 && v->k->form == NEED_VCEK && bytes_is(c.list[0].subject_cn, "SEV-VCEK") && !need_key_serves(v->k, &c.list[0]))
+        return err_set(e, ERR_CHIP_ID_MISMATCH, "answer", "is the VCEK of another chip or line than was asked for");
     if (c.count != 1 || !need_key_serves(v->k, &c.list[0]))
         return err_set(e, ERR_COLLATERAL_FORMAT, "answer", "is a %s, but not of what was asked for", collateral_kind_name(c.list[0].kind));
     v->item = &c.list[0];
     read_chain(v);
-    *ret = (struct vetted){ .from = c.list[0].from, .to = c.list[0].to, .eval_number = c.list[0].eval_number };
-    return vet_signature(v, e);
+    dates = (struct vetted){ .from = c.list[0].from, .to = c.list[0].to, .eval_number = c.list[0].eval_number };
+    if (!vet_signature(v, &dates, e))
+        return false;
+    *ret = dates;
+    return true;
 }
 
-bool vet_record(const struct need_key *k, const struct record *r, const struct trust *trust, bool loose, struct vetted *ret, struct err *e)
+bool vet_record(const struct need_key *k, const struct record *r, const struct trust *trust, bool loose, int64_t now, struct vetted *ret,
+                struct err *e)
 {
-    struct vetting v = { .k = k, .r = r, .trust = trust, .loose = loose };
+    struct vetting v = { .k = k, .r = r, .trust = trust, .loose = loose, .now = now };
     bool ok;
 
     arena_init(&v.a, (size_t)64 << 20);

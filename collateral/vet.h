@@ -15,8 +15,10 @@ struct vetted {
     int64_t eval_number;
 };
 
-/* `loose`: an operator put the item there, so certificates may be missing; signatures that can be checked are. */
-bool vet_record(const struct need_key *k, const struct record *r, const struct trust *trust, bool loose, struct vetted *ret,
+/* `loose`: an operator put the item there, so certificates may be missing; signatures that can be checked are.
+ * `now` is for the issuers: whether the item itself has ended or not begun is left to the caller, who gets its dates.
+ * ERR_TCB_MISMATCH, ERR_CHIP_ID_MISMATCH: genuine, but of another TCB or chip than was asked for. */
+bool vet_record(const struct need_key *k, const struct record *r, const struct trust *trust, bool loose, int64_t now, struct vetted *ret,
                 struct err *e) CHECKED;
 
 #endif

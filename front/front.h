@@ -80,7 +80,9 @@ struct request {
     const char *evidence_type; /* name of the kind, for audit and metrics */
     bool public_answer;     /* may be cached */
     const char *content_type; /* NULL: JSON */
-    const char *extra_name, *extra_value; /* one more header, or NULL */
+    struct {
+        const char *name, *value;
+    } extra[4];             /* more headers; those with a value are sent */
     bool suspended;
     bool keys_awaited; /* auth_check() has waited for the issuer's keys: it does so once */
     bool awaits_keys;  /* ... and does so now; issuer.c routes the request again */
@@ -148,6 +150,7 @@ void handle_baselines(struct request *rq);
 void handle_audit(struct request *rq);
 
 void handle_mirror_intel(struct request *rq);
+void handle_mirror_qve(struct request *rq);
 void handle_mirror_amd(struct request *rq);
 
 void handle_arm_put(struct request *rq);

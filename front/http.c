@@ -108,8 +108,9 @@ static enum MHD_Result send_reply(struct request *rq)
         return MHD_NO;
     if (rq->status != 204)
         (void)MHD_add_response_header(r, "Content-Type", rq->content_type == NULL ? "application/json; charset=utf-8" : rq->content_type);
-    if (rq->extra_name != NULL)
-        (void)MHD_add_response_header(r, rq->extra_name, rq->extra_value);
+    for (size_t i = 0; i < COUNT(rq->extra); i++)
+        if (rq->extra[i].name != NULL && rq->extra[i].value != NULL)
+            (void)MHD_add_response_header(r, rq->extra[i].name, rq->extra[i].value);
     (void)MHD_add_response_header(r, "x-ms-request-id", rq->request_id);
     (void)MHD_add_response_header(r, "x-ms-maa-service-version", AVOUCH_VERSION);
     (void)MHD_add_response_header(r, "Server", "Avouch");

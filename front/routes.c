@@ -36,6 +36,7 @@ static const struct route_row {
     { "GET",    "/tcbbaselines/{}",                  TENANT | NEEDS_VERSION, "GetTcbBaselines",         handle_baselines },
     { "GET",    "/audit",                            TENANT | NEEDS_VERSION, "GetAuditRecords",         handle_audit },
     { "GET",    "/{}/certification/{}/qe/identity",  0,                      "MirrorCollateral",        handle_mirror_intel },
+    { "GET",    "/{}/certification/{}/qve/identity", 0,                      "MirrorCollateral",        handle_mirror_qve },
     { "GET",    "/{}/certification/{}/{}",           0,                      "MirrorCollateral",        handle_mirror_intel },
     { "GET",    "/{}/v1/{}/{}",                      0,                      "MirrorCollateral",        handle_mirror_amd },
     { "PUT",    ARM "/{}",                                 ARM_VERSION, "CreateProvider",     handle_arm_put },

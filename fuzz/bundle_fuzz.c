@@ -22,7 +22,7 @@ static void records(struct bytes file, struct arena *a)
         struct vetted v;
 
         if (need_key_parse(list[i].key, &k, &e))
-            (void)!vet_record(&k, &list[i], NULL, true, &v, &e);
+            (void)!vet_record(&k, &list[i], NULL, true, 1767225600, &v, &e);
     }
 }
 

@@ -58,6 +58,7 @@
     X(collateral,  ca,                     "",                              "PEM file with CAs of sources, beside those of the system") \
     X(collateral,  wait,                   "5",                             "seconds that a request waits for missing collateral") \
     X(collateral,  timeout,                "3",                             "seconds of one download while another source is left") \
+    X(collateral,  pcs_key,                "",                              "file with the subscription key of Intel's service, for PCK certificates") \
     X(collateral,  rate,                   "10",                            "requests a second to one source of Intel collateral") \
     X(collateral,  amd_rate,               "1",                             "requests a second to one source of AMD certificates") \
     X(collateral,  burst,                  "40",                            "requests to one source at once")                 \

@@ -152,6 +152,8 @@
     X(METHOD,                      405, "MethodNotAllowed",       "use a method that the Allow header names")         \
     X(TIMEOUT,                     408, "RequestTimeout",         "send the request faster")                          \
     X(CONFLICT,                    409, "Conflict",               "choose another name")                              \
+    X(PLATFORM_UNKNOWN,            461, "ResourceNotFound",       "let the platform be registered with Intel, or with the cache above this one") \
+    X(CERTS_UNAVAILABLE,           462, "ResourceNotFound",       "ask for a TCB that Intel has certificates for")   \
     X(TOO_LARGE,                   413, "RequestEntityTooLarge",  "send less; the limit is in the message")           \
     X(TOO_MANY,                    429, "TooManyRequests",        "wait as long as Retry-After says")                 \
     X(HEADERS_TOO_LARGE,           431, "RequestHeaderFieldsTooLarge", "send fewer or shorter headers")               \

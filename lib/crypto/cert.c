@@ -161,7 +161,8 @@ static void read_known_extension(struct cert *r, struct bytes oid, struct bytes 
         struct bytes bits = der_take(&c, DER_BIT_STRING, "keyUsage");
 
         r->has_key_usage = true;
-        if (bits.n < 1 || bits.n > 3 || bits.p[0] > 7) {
+        /* X.690 section 8.6.2: the first byte tells how many bits of the last one do not count; without another it is 0 */
+        if (bits.n < 1 || bits.n > 3 || bits.p[0] > (bits.n == 1 ? 0 : 7)) {
             cur_wrong(fail, "keyUsage", "KeyUsage");
             return;
         }

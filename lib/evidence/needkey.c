@@ -46,6 +46,8 @@ struct query {
 #define SEEN_CA 2u
 #define SEEN_EVAL 4u
 #define SEEN_SPL 8u /* and the four bits above it */
+#define SEEN_PCK 256u /* and the three bits above it */
+#define SEEN_PPID 4096u
 
 static bool once(struct query *q, unsigned bit)
 {
@@ -53,6 +55,29 @@ static bool once(struct query *q, unsigned bit)
 
     q->seen |= bit;
     return first;
+}
+
+/* What names a PCK certificate: fixed numbers of hexadecimal digits. */
+static bool take_platform(struct query *q, struct bytes name, struct bytes value)
+{
+    const struct {
+        const char *name;
+        uint8_t *to;
+        size_t n;
+    } parts[] = {
+        { "qeid", q->k->qe_id, sizeof(q->k->qe_id) },
+        { "cpusvn", q->k->cpu_svn, sizeof(q->k->cpu_svn) },
+        { "pcesvn", q->k->pce_svn, sizeof(q->k->pce_svn) },
+        { "pceid", q->k->pce_id, sizeof(q->k->pce_id) },
+    };
+
+    for (size_t i = 0; i < COUNT(parts); i++)
+        if (bytes_is(name, parts[i].name))
+            return once(q, SEEN_PCK << i) && hex_decode_exact(value, parts[i].to, parts[i].n);
+    if (!bytes_is(name, "encrypted_ppid"))
+        return false;
+    q->k->ppid_size = sizeof(q->k->ppid);
+    return once(q, SEEN_PPID) && hex_decode_exact(value, q->k->ppid, sizeof(q->k->ppid));
 }
 
 static bool take_parameter(struct query *q, struct bytes name, struct bytes value)
@@ -80,7 +105,7 @@ static bool take_parameter(struct query *q, struct bytes name, struct bytes valu
             q->k->has_fmc = q->k->has_fmc || i == 0;
             return true;
         }
-    return false;
+    return take_platform(q, name, value);
 }
 
 static bool take_query(struct bytes text, struct need_key *k, unsigned *ret_seen)
@@ -103,19 +128,23 @@ static bool intel_key(struct bytes path, unsigned seen, struct need_key *k)
         const char *path;
         enum need_form form;
         unsigned must, may;
+        bool tdx; /* TDX has one of its own */
     } forms[] = {
-        { "tcb", NEED_TCB_INFO, SEEN_FMSPC, SEEN_EVAL },
-        { "qe/identity", NEED_IDENTITY, 0, SEEN_EVAL },
-        { "tcbevaluationdatanumbers", NEED_EVAL_NUMBERS, 0, 0 },
-        { "pckcrl", NEED_PCK_CRL, SEEN_CA, 0 },
-        { "rootcacrl", NEED_ROOT_CRL, 0, 0 },
+        { "tcb", NEED_TCB_INFO, SEEN_FMSPC, SEEN_EVAL, true },
+        { "qe/identity", NEED_IDENTITY, 0, SEEN_EVAL, true },
+        { "qve/identity", NEED_IDENTITY, 0, SEEN_EVAL, false },
+        { "tcbevaluationdatanumbers", NEED_EVAL_NUMBERS, 0, 0, true },
+        { "pckcrl", NEED_PCK_CRL, SEEN_CA, 0, false },
+        { "rootcacrl", NEED_ROOT_CRL, 0, 0, false },
+        { "pckcert", NEED_PCK, SEEN_PCK * 15, SEEN_PPID, false },
     };
 
+    k->qve = bytes_is(path, "qve/identity");
     for (size_t i = 0; i < COUNT(forms); i++)
         if (bytes_is(path, forms[i].path)) {
             k->form = forms[i].form;
             return (seen & forms[i].must) == forms[i].must && (seen & ~(forms[i].must | forms[i].may)) == 0
-                && (!k->tdx || i < 3);
+                && (!k->tdx || forms[i].tdx);
         }
     return false;
 }
@@ -200,6 +229,22 @@ static void print_eval(struct out *o, const struct need_key *k, char mark)
         out_printf(o, "%ceval=%lld", mark, (long long)k->eval);
 }
 
+static void print_pck(struct out *o, const struct need_key *k)
+{
+    out_text(o, "sgx/pckcert?qeid=");
+    hex_print(o, BYTES(k->qe_id));
+    out_text(o, "&cpusvn=");
+    hex_print(o, BYTES(k->cpu_svn));
+    out_text(o, "&pcesvn=");
+    hex_print(o, BYTES(k->pce_svn));
+    out_text(o, "&pceid=");
+    hex_print(o, BYTES(k->pce_id));
+    if (k->ppid_size > 0) {
+        out_text(o, "&encrypted_ppid=");
+        hex_print(o, bytes_of(k->ppid, k->ppid_size));
+    }
+}
+
 static void print_vcek(struct out *o, const struct need_key *k)
 {
     char mark = '?';
@@ -223,7 +268,7 @@ const char *need_key_print(const struct need_key *k, struct arena *a)
         print_eval(&o, k, '&');
         break;
     case NEED_IDENTITY:
-        out_printf(&o, "%s/qe/identity", tee);
+        out_printf(&o, "%s/%s/identity", tee, k->qve ? "qve" : "qe");
         print_eval(&o, k, '?');
         break;
     case NEED_EVAL_NUMBERS:
@@ -234,6 +279,9 @@ const char *need_key_print(const struct need_key *k, struct arena *a)
         break;
     case NEED_ROOT_CRL:
         out_text(&o, "sgx/rootcacrl");
+        break;
+    case NEED_PCK:
+        print_pck(&o, k);
         break;
     case NEED_VCEK:
         out_printf(&o, "kds/vcek/v1/%s/", k->line);
@@ -265,13 +313,15 @@ const char *need_key_text(const struct need_key *k, struct arena *a)
     case NEED_TCB_INFO:
         return arena_printf(a, "%sTCB info%s on hand for FMSPC %s", tee, eval, (const char *)hex_encode(a, BYTES(k->fmspc)).p);
     case NEED_IDENTITY:
-        return arena_printf(a, "%sQE identity%s on hand", tee, eval);
+        return arena_printf(a, "%s%s identity%s on hand", tee, k->qve ? "QvE" : "QE", eval);
     case NEED_EVAL_NUMBERS:
         return arena_printf(a, "%sTCB evaluation numbers on hand", tee);
     case NEED_PCK_CRL:
         return arena_printf(a, "PCK CRL on hand for CA %s", k->platform_ca ? "platform" : "processor");
     case NEED_ROOT_CRL:
         return "root CA CRL on hand";
+    case NEED_PCK:
+        return arena_printf(a, "PCK certificate on hand for QE %s", (const char *)hex_encode(a, BYTES(k->qe_id)).p);
     case NEED_VCEK:
         return arena_printf(a, "VCEK on hand for a %s chip %.16s...", k->line, (const char *)hex_encode(a, bytes_of(k->hw_id, k->hw_id_size)).p);
     case NEED_AMD_CHAIN:
@@ -288,11 +338,20 @@ enum collateral_kind need_key_kind(const struct need_key *k)
 {
     static const enum collateral_kind kinds[] = {
         [NEED_TCB_INFO] = COLL_TCB_INFO, [NEED_IDENTITY] = COLL_QE_IDENTITY, [NEED_EVAL_NUMBERS] = COLL_EVAL_NUMBERS,
-        [NEED_PCK_CRL] = COLL_CRL, [NEED_ROOT_CRL] = COLL_CRL, [NEED_VCEK] = COLL_CERTS, [NEED_AMD_CHAIN] = COLL_CERTS,
+        [NEED_PCK_CRL] = COLL_CRL, [NEED_ROOT_CRL] = COLL_CRL, [NEED_PCK] = COLL_CERTS, [NEED_VCEK] = COLL_CERTS, [NEED_AMD_CHAIN] = COLL_CERTS,
         [NEED_AMD_CRL] = COLL_CRL, [NEED_URL] = COLL_CERTS,
     };
 
     return kinds[k->form];
+}
+
+struct need_key need_key_name(const struct need_key *k)
+{
+    struct need_key name = *k;
+
+    memset(name.ppid, 0, sizeof(name.ppid));
+    name.ppid_size = 0;
+    return name;
 }
 
 /* -- matching -- */
@@ -336,6 +395,8 @@ static bool serves_certificates(const struct need_key *k, const struct collatera
 {
     if (k->form == NEED_VCEK)
         return named(i->issuer_cn, "SEV-", k->line) && is_vcek_of(k, i);
+    if (k->form == NEED_PCK)
+        return bytes_contain(i->subject_cn, LIT("SGX PCK Certificate"));
     return k->form == NEED_AMD_CHAIN && named(i->subject_cn, k->vlek ? "SEV-VLEK-" : "SEV-", k->line);
 }
 
@@ -356,7 +417,7 @@ bool need_key_serves(const struct need_key *k, const struct collateral_item *i)
     case COLL_TCB_INFO:
         return bytes_is(i->id, k->tdx ? "TDX" : "SGX") && memcmp(i->fmspc, k->fmspc, sizeof(k->fmspc)) == 0 && fits_eval(k, i);
     case COLL_QE_IDENTITY:
-        return bytes_is(i->id, k->tdx ? "TD_QE" : "QE") && fits_eval(k, i);
+        return bytes_is(i->id, k->tdx ? "TD_QE" : k->qve ? "QVE" : "QE") && fits_eval(k, i);
     case COLL_EVAL_NUMBERS:
         return bytes_is(i->id, k->tdx ? "TDX" : "SGX");
     case COLL_CRL:

@@ -1,7 +1,9 @@
 /* vendor.c: see vendor.h. One thread of the HTTP library answers; a lock guards what the test changes. */
 #include "vendor.h"
 
+#include "base/out.h"
 #include "codec/hex.h"
+#include "codec/json.h"
 #include "crypto/hash.h"
 
 #include <microhttpd.h>
@@ -10,7 +12,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { MAX_RULES = 256, MAX_LOG = 8192, MAX_HELD = 64, MAX_FILES = 16 };
+enum { MAX_RULES = 256, MAX_LOG = 8192, MAX_HELD = 64, MAX_FILES = 128 };
 
 struct vendor {
     struct MHD_Daemon *daemon;
@@ -25,7 +27,7 @@ struct vendor {
     size_t rule_count;
     char *log[MAX_LOG];
     size_t log_count;
-    unsigned conditional;
+    unsigned conditional, keys;
     struct MHD_Connection *held[MAX_HELD];
     size_t held_count;
     struct {
@@ -42,6 +44,7 @@ struct reply {
     const char *chain_header;
     struct bytes chain;
     const char *location;
+    const char *tcbm; /* header, or NULL */
     bool retry, cut;
 };
 
@@ -107,6 +110,72 @@ static struct bytes pck_crl_chain(struct vendor *v, const struct pki_options *o,
     return all;
 }
 
+/* -- PCK certificates -- */
+
+static const char *parameter(const char *uri, const char *name, struct arena *a)
+{
+    const char *at = strstr(uri, arena_printf(a, "%s=", name));
+
+    return at == NULL ? "" : arena_printf(a, "%.*s", (int)strcspn(at + strlen(name) + 1, "&"), at + strlen(name) + 1);
+}
+
+/* Leaf and issuers apart. */
+static struct bytes pck_leaf(struct bytes all)
+{
+    for (size_t i = 1; i < all.n; i++)
+        if (memcmp(all.p + i, "-----BEGIN", 10) == 0)
+            return bytes_part(all, 0, i);
+    return all;
+}
+
+/* Azure's form: JSON, and the two-byte numbers big-endian. */
+static void thim_pck(struct reply *r, const char *tcbm, struct arena *a)
+{
+    struct out o = out_open(a);
+
+    out_text(&o, "{\"pckCert\":");
+    json_print_string(&o, r->body);
+    out_text(&o, ",\"sgx-Pck-Certificate-Issuer-Chain\":");
+    json_print_string(&o, r->chain_header == NULL ? LIT("") : escaped(r->chain, a));
+    if (tcbm != NULL)
+        out_printf(&o, ",\"sgx-Tcbm\":\"%s\"", tcbm);
+    out_text(&o, ",\"cacheMaxAge\":\"86400\",\"version\":\"v4\"}");
+    r->body = out_view(&o);
+    r->chain_header = NULL;
+    r->tcbm = NULL;
+}
+
+static void pck_reply(struct vendor *v, const char *uri, enum fault f, bool subscribed, struct reply *r, struct arena *a)
+{
+    bool thim = strstr(uri, "clientid=") != NULL, pcs = strstr(uri, "qeid=") == NULL;
+    struct pki_options o = v->o;
+    uint16_t svn = o.pce_svn;
+    struct bytes all;
+
+    if (pcs && (!subscribed || strlen(parameter(uri, "encrypted_ppid", a)) != 768)) {
+        r->status = 401;
+        r->body = LIT("Access denied due to missing subscription key.");
+        return;
+    }
+    if (strcmp(parameter(uri, "pcesvn", a), arena_printf(a, "%02x%02x", thim ? svn >> 8 : svn & 0xff, thim ? svn & 0xff : svn >> 8)) != 0) {
+        r->status = 404;
+        r->body = LIT("not in the order of bytes of this source");
+        return;
+    }
+    o.comp_svn[0] = (uint8_t)(o.comp_svn[0] + (f == FAULT_TCB_ABOVE));
+    o.pce_id[0] ^= f == FAULT_PCE;
+    all = pki_pck_chain(f == FAULT_FOREIGN ? v->stranger : v->pki, &o, a);
+    r->body = pck_leaf(all);
+    r->chain = bytes_part(all, r->body.n, all.n);
+    r->chain_header = f == FAULT_NO_CHAIN ? NULL : "SGX-PCK-Certificate-Issuer-Chain";
+    svn = (uint16_t)(svn - (f == FAULT_TCBM));
+    if (f != FAULT_NO_TCBM)
+        r->tcbm = arena_printf(a, "%s%02x%02x", (const char *)hex_encode_upper(a, BYTES(o.comp_svn)).p, thim ? svn >> 8 : svn & 0xff,
+                               thim ? svn & 0xff : svn >> 8);
+    if (thim)
+        thim_pck(r, r->tcbm, a);
+}
+
 static bool intel_reply(struct vendor *v, const char *uri, enum fault f, struct reply *r, struct arena *a)
 {
     struct pki_options o = v->o;
@@ -133,6 +202,10 @@ static bool intel_reply(struct vendor *v, const char *uri, enum fault f, struct 
     } else if (strstr(uri, "/tcbevaluationdatanumbers") != NULL) {
         r->body = pki_eval_numbers(p, &o, a);
         r->chain_header = "TCB-Evaluation-Data-Numbers-Issuer-Chain";
+    } else if (strstr(uri, "/qve/identity") != NULL) {
+        o.identity_id = "QVE";
+        r->body = pki_qe_identity(p, &o, a);
+        r->chain_header = "SGX-Enclave-Identity-Issuer-Chain";
     } else if (strstr(uri, "/tcb?") != NULL) {
         r->body = pki_tcb_info(p, &o, a);
         r->chain_header = strstr(uri, "/v3/") != NULL ? "SGX-TCB-Info-Issuer-Chain" : "TCB-Info-Issuer-Chain";
@@ -150,7 +223,9 @@ static void spoil(struct reply *r, const char *uri, enum fault f, struct arena *
     case FAULT_429:
     case FAULT_500:
     case FAULT_404:
-        r->status = f == FAULT_429 ? 429 : f == FAULT_500 ? 500 : 404;
+    case FAULT_461:
+    case FAULT_462:
+        r->status = f == FAULT_429 ? 429 : f == FAULT_500 ? 500 : f == FAULT_404 ? 404 : f == FAULT_461 ? 461 : 462;
         r->retry = f == FAULT_429;
         r->body = LIT("no");
         break;
@@ -190,7 +265,7 @@ static void spoil(struct reply *r, const char *uri, enum fault f, struct arena *
     }
 }
 
-static void make_reply(struct vendor *v, const char *uri, struct reply *r, struct arena *a)
+static void make_reply(struct vendor *v, const char *uri, bool subscribed, struct reply *r, struct arena *a)
 {
     enum fault f = fault_of(v, uri);
 
@@ -198,7 +273,9 @@ static void make_reply(struct vendor *v, const char *uri, struct reply *r, struc
     for (size_t i = 0; i < v->file_count; i++)
         if (strstr(uri, v->files[i].part) != NULL)
             r->body = v->files[i].body;
-    if (r->body.p == NULL && !intel_reply(v, uri, f, r, a)) {
+    if (r->body.p == NULL && strstr(uri, "/pckcert?") != NULL)
+        pck_reply(v, uri, f, subscribed, r, a);
+    else if (r->body.p == NULL && !intel_reply(v, uri, f, r, a)) {
         r->status = 404;
         r->body = LIT("unknown");
     }
@@ -241,6 +318,8 @@ static enum MHD_Result send_reply(struct vendor *v, struct MHD_Connection *c, st
                : MHD_create_response_from_buffer(r->body.n, (void *)(uintptr_t)r->body.p, MHD_RESPMEM_MUST_COPY);
     if (r->chain_header != NULL)
         (void)MHD_add_response_header(m, r->chain_header, (const char *)escaped(r->chain, a).p);
+    if (r->tcbm != NULL)
+        (void)MHD_add_response_header(m, "SGX-TCBm", r->tcbm);
     if (r->location != NULL)
         (void)MHD_add_response_header(m, "Location", r->location);
     if (r->retry)
@@ -255,7 +334,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
                                   const char *upload, size_t *upload_size, void **state)
 {
     struct vendor *v = cls;
-    const char *uri = *state;
+    const char *uri = *state, *key = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Ocp-Apim-Subscription-Key"),
+               *metadata = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "metadata");
     struct reply r;
     struct arena a;
     enum MHD_Result ok = MHD_YES;
@@ -267,7 +347,10 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
         MHD_suspend_connection(c);
     } else {
         arena_init(&a, (size_t)64 << 20);
-        make_reply(v, uri, &r, &a);
+        v->keys += key != NULL;
+        make_reply(v, uri, key != NULL && strcmp(key, VENDOR_KEY) == 0, &r, &a);
+        if (strstr(uri, "/metadata/") != NULL && (metadata == NULL || strcmp(metadata, "true") != 0))
+            r = (struct reply){ .status = 400, .body = LIT("Required metadata header not specified") };
         ok = send_reply(v, c, &r, &a);
         arena_done(&a);
     }
@@ -388,6 +471,16 @@ void vendor_await_conditional(struct vendor *v, unsigned n)
     while (v->conditional < n)
         pthread_cond_wait(&v->changed, &v->lock);
     pthread_mutex_unlock(&v->lock);
+}
+
+unsigned vendor_count_keys(struct vendor *v)
+{
+    unsigned n;
+
+    pthread_mutex_lock(&v->lock);
+    n = v->keys;
+    pthread_mutex_unlock(&v->lock);
+    return n;
 }
 
 unsigned vendor_count_conditional(struct vendor *v)

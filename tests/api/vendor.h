@@ -25,6 +25,12 @@ enum fault {
     FAULT_GARBAGE,       /* HTML of some proxy */
     FAULT_OTHER,         /* right and signed, but for another platform */
     FAULT_FOREIGN,       /* signed by somebody else's chain */
+    FAULT_461,           /* as a PCCS says that it does not know the platform */
+    FAULT_462,           /* ... that there is no certificate for this TCB */
+    FAULT_TCBM,          /* SGX-TCBm is not that of the certificate */
+    FAULT_NO_TCBM,
+    FAULT_TCB_ABOVE,     /* a PCK certificate of a newer TCB than was asked for */
+    FAULT_PCE,           /* ... of another PCE */
 };
 
 struct vendor;
@@ -47,5 +53,8 @@ unsigned vendor_count_conditional(struct vendor *v); /* answered by 304 */
 void vendor_options(struct vendor *v, const struct pki_options *o);
 /* What KDS gives for a path that contains `part`. */
 void vendor_file(struct vendor *v, const char *part, struct bytes body);
+/* The subscription key without which a PCS path (no qeid in it) gives no PCK certificate. */
+#define VENDOR_KEY "0123456789abcdef-subscription"
+unsigned vendor_count_keys(struct vendor *v); /* requests that bore any subscription key */
 
 #endif

@@ -1,6 +1,7 @@
 /* collateral_test.c: keys, bundles, buckets, breakers, and which generation of an item the cache keeps. */
 #include "testing.h"
 
+#include "codec/hex.h"
 #include "collateral/bucket.h"
 #include "collateral/source.h"
 #include "collateral/store.h"
@@ -13,6 +14,11 @@
 
 #define NOW 1767225600LL /* 2026-01-01T00:00:00Z */
 #define HWID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+#define QE "0123456789abcdef0123456789abcdef"
+#define CPU "07070202010000000000000000000000"
+#define PCK "sgx/pckcert?qeid=" QE "&cpusvn=" CPU "&pcesvn=0d00&pceid=0100"
+#define PPID HWID HWID HWID HWID HWID HWID
 
 static struct arena a;
 static struct intel_pki *pki;
@@ -30,6 +36,11 @@ static const struct key_row {
     { "sgx/tcbevaluationdatanumbers", "sgx/tcbevaluationdatanumbers" },
     { "sgx/pckcrl?ca=platform", "sgx/pckcrl?ca=platform" },
     { "sgx/rootcacrl", "sgx/rootcacrl" },
+    { "sgx/qve/identity", "sgx/qve/identity" },
+    { "sgx/qve/identity?eval=18", "sgx/qve/identity?eval=18" },
+    { PCK, PCK },
+    { "sgx/pckcert?pceid=00aB&qeid=" QE "&pcesvn=0d00&cpusvn=" CPU, "sgx/pckcert?qeid=" QE "&cpusvn=" CPU "&pcesvn=0d00&pceid=00ab" },
+    { PCK "&encrypted_ppid=" PPID, PCK "&encrypted_ppid=" PPID },
     { "kds/vcek/v1/Milan/" HWID "?blSPL=03&teeSPL=00&snpSPL=08&ucodeSPL=115", "kds/vcek/v1/Milan/" HWID "?blSPL=3&teeSPL=0&snpSPL=8&ucodeSPL=115" },
     { "kds/vcek/v1/Turin/0123456789abcdef?fmcSPL=1&blSPL=3&teeSPL=0&snpSPL=8&ucodeSPL=1",
       "kds/vcek/v1/Turin/0123456789abcdef?fmcSPL=1&blSPL=3&teeSPL=0&snpSPL=8&ucodeSPL=1" },
@@ -59,6 +70,18 @@ static const struct key_row {
     { "url/http://issuer.example/keys", NULL },
     { "url/https://issuer.example/a b", NULL },
     { "url/file:///etc/passwd", NULL },
+    { "tdx/qve/identity", NULL },
+    { "tdx/pckcert?qeid=" QE "&cpusvn=" CPU "&pcesvn=0d00&pceid=0000", NULL },
+    { "sgx/pckcert", NULL },
+    { "sgx/pckcert?qeid=" QE "&cpusvn=" CPU "&pcesvn=0d00", NULL },
+    { "sgx/pckcert?cpusvn=" CPU "&pcesvn=0d00&pceid=0000", NULL },
+    { "sgx/pckcert?qeid=" QE "00&cpusvn=" CPU "&pcesvn=0d00&pceid=0000", NULL },
+    { "sgx/pckcert?qeid=" QE "&cpusvn=" CPU "&pcesvn=0d&pceid=0000", NULL },
+    { PCK "&qeid=" QE, NULL },
+    { PCK "&encrypted_ppid=00", NULL },
+    { PCK "&encrypted_ppid=" PPID "00", NULL },
+    { PCK "&eval=17", NULL },
+    { "sgx/qe/identity?encrypted_ppid=" PPID, NULL },
 };
 
 static void key_text(void **state)
@@ -103,6 +126,16 @@ static const struct url_row {
     { "none", "thim", "kds/vcek/v1/Milan/" HWID "?blSPL=3&teeSPL=0&snpSPL=8&ucodeSPL=115",
       "https://global.acccache.azure.net/SevSnpVM/certificates/" HWID "/7308000000000003?api-version=2020-10-15-preview" },
     { "none", "thim", "kds/vcek/v1/Milan/crl", NULL },
+    { "none", "thim:http://169.254.169.254/metadata/THIM", "kds/vcek/v1/Milan/" HWID "?blSPL=3&teeSPL=0&snpSPL=8&ucodeSPL=115",
+      "http://169.254.169.254/metadata/THIM/amd/certification" },
+    { "pcs", "none", "sgx/qve/identity", "https://api.trustedservices.intel.com/sgx/certification/v4/qve/identity" },
+    { "thim", "none", "sgx/qve/identity", NULL },
+    { "pcs", "none", PCK "&encrypted_ppid=" PPID, "https://api.trustedservices.intel.com/sgx/certification/v4/pckcert?encrypted_ppid=" PPID "&cpusvn=" CPU "&pcesvn=0d00&pceid=0100" },
+    { "pccs3:https://cache:8081", "none", PCK, "https://cache:8081/sgx/certification/v3/pckcert?qeid=" QE "&cpusvn=" CPU "&pcesvn=0d00&pceid=0100" },
+    { "mirror:https://cache", "none", PCK "&encrypted_ppid=" PPID,
+      "https://cache/sgx/certification/v4/pckcert?qeid=" QE "&encrypted_ppid=" PPID "&cpusvn=" CPU "&pcesvn=0d00&pceid=0100" },
+    { "thim", "none", PCK, "https://global.acccache.azure.net/sgx/certification/v4/pckcert?qeid=" QE "&cpusvn=" CPU
+      "&pcesvn=000d&pceid=0001&clientid=production_client&api-version=2021-07-22-preview" },
 };
 
 static bool read_sources(const char *intel, const char *amd, struct sources *ret, struct err *e)
@@ -142,6 +175,40 @@ static void wrong_sources(void **state)
         assert_false(read_sources(wrong[i][0], "none", &s, &e));
         assert_refused(&e, ERR_USAGE, wrong[i][1]);
     }
+}
+
+/* The file with the subscription key: one line, nothing that could break out of a header. */
+static void subscription_key(void **state)
+{
+    static const struct {
+        const char *text, *why; /* NULL: good */
+    } rows[] = {
+        { "0123abcd", NULL }, { "0123abcd\n", NULL }, { "0123abcd\r\n", NULL }, { "", "has 0 characters" }, { "\n", "has 0 characters" },
+        { "a b", "has a byte 0x20 at 1" }, { "a\nX-Evil: 1\n", "has a byte 0x0a at 1" }, { "caf\xc3\xa9", "has a byte 0xc3 at 3" },
+    };
+    char path[] = "/tmp/avouch-key-XXXXXX";
+    int fd = mkstemp(path);
+
+    (void)state;
+    assert_true(fd >= 0);
+    close(fd);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct config c;
+        struct sources s;
+        struct err e = { 0 };
+
+        assert_ok(file_write(path, bytes_str(rows[i].text), 0600, &e), &e);
+        assert_ok(config_parse(bytes_str(arena_printf(&a, "[collateral]\nintel = pcs, pccs:https://cache\namd = none\npcs_key = %s\n", path)), &a, &c, &e), &e);
+        if (rows[i].why != NULL) {
+            assert_false(sources_read(&c, &a, &s, &e));
+            assert_refused(&e, ERR_USAGE, rows[i].why);
+            continue;
+        }
+        assert_ok(sources_read(&c, &a, &s, &e), &e);
+        assert_string_equal(s.list[0].subscription_key, "0123abcd");
+        assert_null(s.list[1].subscription_key); /* no other source gets it */
+    }
+    unlink(path);
 }
 
 /* -- bundles -- */
@@ -419,6 +486,209 @@ static void cache_is_bounded(void **state)
     cache_close(s, folder);
 }
 
+/* Two encrypted PPIDs, one name: the slot keeps the latest for whoever is asked next, and may ask at once. */
+static void ppid_is_no_name(void **state)
+{
+    char folder[64];
+    struct trust trust;
+    struct store *s = cache_open(folder, &trust);
+    struct need_key k;
+    struct slot *t;
+    struct err e = { 0 };
+
+    (void)state;
+    assert_ok(need_key_parse(bytes_str(PCK), &k, &e), &e);
+    t = store_slot(s, &k);
+    assert_non_null(t);
+    t->retry_us = 77;
+    assert_ptr_equal(store_slot(s, &k), t);
+    assert_int_equal(t->retry_us, 77);
+    assert_ok(need_key_parse(LIT(PCK "&encrypted_ppid=" PPID), &k, &e), &e);
+    assert_ptr_equal(store_slot(s, &k), t);
+    assert_int_equal(t->need.ppid_size, 384);
+    assert_int_equal(t->retry_us, 0);
+    assert_string_equal(t->key, PCK);
+    t->retry_us = 78;
+    assert_ptr_equal(store_slot(s, &k), t); /* the same again changes nothing */
+    assert_int_equal(t->retry_us, 78);
+    cache_close(s, folder);
+}
+
+/* -- what is verified before it is kept -- */
+
+static bool vet(const char *key, struct bytes item, struct bytes chain, const struct trust *trust, struct vetted *ret, struct err *e)
+{
+    struct record r = { .key = bytes_str(key), .source = LIT("test"), .fetched = NOW, .bodies = { item, chain }, .count = chain.n > 0 ? 2 : 1 };
+    struct need_key k;
+
+    *e = (struct err){ 0 };
+    return need_key_parse(bytes_str(key), &k, e) && vet_record(&k, &r, trust, false, NOW, ret, e);
+}
+
+/* Each byte that is another and each end that is missing is noticed, with a reason. */
+static void assert_damage_noticed(const char *key, struct bytes der, struct bytes chain, const struct trust *trust, size_t step)
+{
+    uint8_t *copy = (uint8_t *)(uintptr_t)arena_copy(&a, der).p;
+    struct vetted v;
+    struct err e;
+
+    for (size_t i = 0; i < der.n; i += step) {
+        copy[i] ^= 0x04;
+        if (vet(key, bytes_of(copy, der.n), chain, trust, &v, &e))
+            fail_msg("byte %zu of %zu is another, and nobody sees it", i, der.n);
+        assert_int_not_equal(e.code, ERR_NONE);
+        assert_true(e.why[0] != 0);
+        copy[i] ^= 0x04;
+        assert_false(vet(key, bytes_part(der, 0, i), chain, trust, &v, &e));
+        assert_int_not_equal(e.code, ERR_NONE);
+    }
+}
+
+static const struct chip_row {
+    const char *line, *report, *vcek;
+    bool has_fmc;
+} chips[] = {
+    { "Milan", "snp/milan-v2/report.bin", "snp/milan-v2/vcek.der", false },
+    { "Genoa", "snp/genoa-v5/report.bin", "snp/genoa-v5/vcek.der", false },
+    { "Turin", "snp/turin-v5/report.bin", "snp/turin-v5/vcek.pem", true },
+};
+
+/* Real chips up to AMD's own roots: by the key that their report asks for, and by the name that the certificate gives itself. */
+static void real_chip(void **state)
+{
+    const struct chip_row *r = *state;
+    struct bytes report, file, id, t;
+    struct collateral_item item = { .kind = COLL_CERTS };
+    struct need_key own[NEED_MAX_NAMES];
+    struct cert *list;
+    const char *key;
+    struct vetted v;
+    struct err e = { 0 };
+    size_t n;
+
+    if (test_vectors() == NULL)
+        skip();
+    report = test_vector(&a, r->report);
+    file = test_vector(&a, r->vcek);
+    id = bytes_part(report, 0x1a0, r->has_fmc ? 8 : 64);
+    t = bytes_part(report, 0x180, 8);
+    key = r->has_fmc ? arena_printf(&a, "kds/vcek/v1/%s/%s?fmcSPL=%u&blSPL=%u&teeSPL=%u&snpSPL=%u&ucodeSPL=%u", r->line,
+                                    (const char *)hex_encode(&a, id).p, t.p[0], t.p[1], t.p[2], t.p[3], t.p[7])
+                     : arena_printf(&a, "kds/vcek/v1/%s/%s?blSPL=%u&teeSPL=%u&snpSPL=%u&ucodeSPL=%u", r->line, (const char *)hex_encode(&a, id).p, t.p[0],
+                                    t.p[1], t.p[6], t.p[7]);
+    assert_ok(vet(key, file, (struct bytes){ NULL, 0 }, NULL, &v, &e), &e);
+    assert_true(v.from < v.to && v.to > NOW);
+    assert_ok(certs_read(file, 4, "VCEK", &a, &list, &n, &e), &e);
+    assert_ok(need_keys_of(&item, &list[0], own, &n, &e), &e);
+    assert_int_equal(n, 1);
+    assert_string_equal(need_key_print(&own[0], &a), key);
+    assert_false(vet(key, file, (struct bytes){ NULL, 0 }, &(struct trust){ .replace = true }, &v, &e)); /* only configured roots, and none is */
+    assert_int_not_equal(e.code, ERR_NONE);
+    assert_damage_noticed(key, list[0].der, (struct bytes){ NULL, 0 }, NULL, 3);
+}
+
+/* AMD's own CAs under AMD's own roots, of both kinds of leaves; nobody else's line. */
+static void real_chain(void **state)
+{
+    static const char *const lines[] = { "Milan", "Genoa", "Turin" }, *const files[] = { "milan", "genoa", "turin" }, *const kinds[] = { "vcek", "vlek" },
+                            *const cas[] = { "ask", "asvk" };
+
+    (void)state;
+    if (test_vectors() == NULL)
+        skip();
+    for (size_t i = 0; i < COUNT(lines); i++)
+        for (size_t k = 0; k < COUNT(kinds); k++) {
+            struct bytes ca = test_vector(&a, arena_printf(&a, "snp/roots/%s-%s.der", files[i], cas[k])),
+                         ark = test_vector(&a, arena_printf(&a, "snp/roots/%s-ark.der", files[i]));
+            const char *key = arena_printf(&a, "kds/%s/v1/%s/cert_chain", kinds[k], lines[i]);
+            struct vetted v;
+            struct err e;
+
+            assert_ok(vet(key, ca, ark, NULL, &v, &e), &e);
+            assert_false(vet(key, ark, ca, NULL, &v, &e)); /* the root is not what was asked for */
+            assert_false(vet(arena_printf(&a, "kds/%s/v1/%s/cert_chain", kinds[k], lines[(i + 1) % 3]), ca, ark, NULL, &v, &e));
+            assert_false(vet(arena_printf(&a, "kds/%s/v1/%s/cert_chain", kinds[1 - k], lines[i]), ca, ark, NULL, &v, &e));
+            assert_damage_noticed(key, ca, ark, NULL, 5);
+        }
+}
+
+/* A key usage of no bits, of which seven do not count: refused when it is read. */
+static void empty_key_usage(void **state)
+{
+    static const uint8_t usual[] = { 0x04, 0x04, 0x03, 0x02, 0x01, 0x06 }, empty[] = { 0x04, 0x04, 0x03, 0x01, 0x07, 0x06 };
+    struct pki_options o = pki_options(NOW);
+    struct cert *list, c;
+    struct err e = { 0 };
+    uint8_t *copy, *at;
+    size_t n;
+
+    (void)state;
+    assert_ok(certs_read(pki_root_pem(pki, &o, &a), 1, "root", &a, &list, &n, &e), &e);
+    copy = (uint8_t *)(uintptr_t)arena_copy(&a, list[0].der).p;
+    at = memmem(copy, list[0].der.n, usual, sizeof(usual));
+    assert_non_null(at);
+    memcpy(at, empty, sizeof(empty));
+    assert_false(cert_parse(bytes_of(copy, list[0].der.n), "root", &c, &e));
+    assert_refused(&e, ERR_CERT_FORMAT, "keyUsage");
+}
+
+static void pck_damage(void **state)
+{
+    struct pki_options o = pki_options(NOW);
+    struct bytes all = pki_pck_chain(pki, &o, &a), issuers = { NULL, 0 };
+    struct trust trust;
+    struct cert *list;
+    struct vetted v;
+    struct err e = { 0 };
+    char folder[64];
+    struct store *s = cache_open(folder, &trust);
+    size_t n;
+
+    (void)state;
+    cache_close(s, folder);
+    assert_ok(certs_read(all, 3, "chain", &a, &list, &n, &e), &e);
+    for (size_t i = 1; i < all.n && issuers.p == NULL; i++)
+        if (memcmp(all.p + i, "-----BEGIN", 10) == 0)
+            issuers = bytes_part(all, i, all.n);
+    o.pce_id[0] = 0;
+    assert_ok(vet("sgx/pckcert?qeid=" QE "&cpusvn=" CPU "&pcesvn=0d00&pceid=0000", list[0].der, issuers, &trust, &v, &e), &e);
+    assert_int_equal(v.to, NOW + 365 * DAY);
+    assert_damage_noticed("sgx/pckcert?qeid=" QE "&cpusvn=" CPU "&pcesvn=0d00&pceid=0000", list[0].der, issuers, &trust, 1);
+    assert_false(vet("sgx/pckcert?qeid=" QE "&cpusvn=" CPU "&pcesvn=0c00&pceid=0000", list[0].der, issuers, &trust, &v, &e));
+    assert_refused(&e, ERR_TCB_MISMATCH, "is of PCESVN 13, above the 12 that was asked for");
+    assert_false(vet("sgx/pckcert?qeid=" QE "&cpusvn=" CPU "&pcesvn=0d00&pceid=0000", list[0].der, issuers, NULL, &v, &e));
+    assert_refused(&e, ERR_UNTRUSTED_ROOT, "is not a trust anchor");
+    assert_false(vet("sgx/pckcert?qeid=" QE "&cpusvn=" CPU "&pcesvn=0d00&pceid=0000", list[0].der, (struct bytes){ NULL, 0 }, &trust, &v, &e));
+    assert_refused(&e, ERR_PCK_CHAIN_INVALID, "intermediate certificate is missing");
+}
+
+/* Invented TCBs of a real platform bring a certificate each: there is an end to what is kept of that, and to nothing else. */
+static void pck_bounded(void **state)
+{
+    struct pki_options o = pki_options(NOW);
+    struct bytes all = pki_pck_chain(pki, &o, &a);
+    struct record r = { .source = LIT("test"), .fetched = NOW, .bodies = { all }, .count = 1 };
+    char folder[64], key[160];
+    struct trust trust;
+    struct store *s = cache_open(folder, &trust);
+    struct err e = { 0 };
+    bool newer;
+    unsigned n = 0;
+
+    (void)state;
+    for (;; n++) {
+        snprintf(key, sizeof(key), "sgx/pckcert?qeid=" QE "&cpusvn=0707020201000000000000000000%04x&pcesvn=0d00&pceid=0000", n);
+        if (!store_put(s, slot_of(s, key), &r, ORIGIN_CACHE, NOW, &newer, &e))
+            break;
+    }
+    assert_refused(&e, ERR_LIMIT, "no more are kept");
+    assert_int_equal(n, 16384);
+    e = (struct err){ 0 };
+    r = tcb_record(NOW - DAY, NOW + 29 * DAY, true);
+    assert_ok(store_put(s, slot_of(s, TCB_KEY), &r, ORIGIN_CACHE, NOW, &newer, &e), &e);
+    cache_close(s, folder);
+}
+
 int main(void)
 {
     struct suite s = { 0 };
@@ -431,6 +701,7 @@ int main(void)
     for (size_t i = 0; i < COUNT(url_rows); i++)
         suite_add(&s, arena_printf(&a, "URL of %s %s for %s", url_rows[i].intel, url_rows[i].amd, url_rows[i].key), url, (void *)(uintptr_t)&url_rows[i]);
     suite_add(&s, "wrong sources", wrong_sources, NULL);
+    suite_add(&s, "subscription key", subscription_key, NULL);
     suite_add(&s, "bundle round trip", bundle_round_trip, NULL);
     suite_add(&s, "bundle damaged", bundle_damage, NULL);
     suite_add(&s, "bundle of nonsense", bundle_nonsense, NULL);
@@ -440,6 +711,13 @@ int main(void)
     suite_add(&s, "generations", cache_generations, NULL);
     suite_add(&s, "files", cache_files, NULL);
     suite_add(&s, "bounded", cache_is_bounded, NULL);
+    suite_add(&s, "an encrypted PPID is no name", ppid_is_no_name, NULL);
+    for (size_t i = 0; i < COUNT(chips); i++)
+        suite_add(&s, arena_printf(&a, "VCEK of a real %s chip", chips[i].line), real_chip, (void *)(uintptr_t)&chips[i]);
+    suite_add(&s, "CAs of AMD", real_chain, NULL);
+    suite_add(&s, "certificate with an empty key usage", empty_key_usage, NULL);
+    suite_add(&s, "PCK certificates, damaged", pck_damage, NULL);
+    suite_add(&s, "PCK certificates, bounded", pck_bounded, NULL);
     status = suite_run("collateral", &s);
     intel_pki_free(pki);
     arena_done(&a);

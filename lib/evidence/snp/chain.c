@@ -273,6 +273,11 @@ static struct snp_ca *ca_under_ark(const struct cert *cert, const struct cert *a
     return NULL;
 }
 
+bool snp_ark_embedded(enum snp_line line, struct arena *a, struct cert *ret)
+{
+    return decode_root(snp_roots[line].ark, a, ret);
+}
+
 static struct snp_ca *ca_under_anchor(const struct cert *cert, struct search *s)
 {
     const struct trust *t = s->env->trust;
@@ -439,7 +444,7 @@ static bool check_sent_roots(const struct snp_evidence *ev, const struct snp_ca 
 
 /* -- what is looked at each time -- */
 
-static bool check_time(const struct cert *c, const struct verify_env *env, struct err *e)
+bool snp_check_time(const struct cert *c, const struct verify_env *env, struct err *e)
 {
     const char *name = arena_printf(env->a, "validity of %.*s", (int)c->subject_cn.n, (const char *)c->subject_cn.p);
     struct rule begun = { name, "evidence-snp 3 step 6", WHAT, ERR_CERT_NOT_YET_VALID };
@@ -540,11 +545,29 @@ bool snp_chain_verify(const struct snp_evidence *ev, const struct verify_env *en
         return false;
     if ((chain_remembered(&cert, env->memo, &c) || chain_anew(ev, &cert, line, env, &c, e))
         && check_anchor(&c, env, e) && check_sent_roots(ev, c.ca, env->checks, e)
-        && check_time(&c.leaf->cert, env, e) && check_time(&c.ca->cert, env, e) && check_time(&c.ca->ark, env, e)
+        && snp_check_time(&c.leaf->cert, env, e) && snp_check_time(&c.ca->cert, env, e) && snp_check_time(&c.ca->ark, env, e)
         && check_revoked(&c, env, e)) {
         *ret = c;
         return true;
     }
     snp_chain_done(&c, env->memo);
     return false;
+}
+
+bool snp_ca_check(const struct cert *cert, enum snp_line line, const struct verify_env *env, struct cert *ret_ark, struct err *e)
+{
+    struct search s = { .env = env, .line = line };
+    struct snp_ca *ca = ca_under_anchor(cert, &s);
+    struct err ignored = { .code = ERR_NONE };
+    bool ok;
+
+    if (ca == NULL && (s.no_memory || env->a->failed))
+        return err_memory(e, WHAT);
+    if (ca == NULL)
+        return err_set(e, ERR_UNTRUSTED_ROOT, WHAT, "'%.*s' was issued neither by AMD's root of its line nor by a configured anchor",
+                       (int)cert->subject_cn.n, (const char *)cert->subject_cn.p);
+    ok = snp_check_time(&ca->cert, env, e) && snp_check_time(&ca->ark, env, e)
+        && (cert_parse(arena_copy(env->a, ca->ark.der), WHAT, ret_ark, &ignored) || err_memory(e, WHAT));
+    ca_free(ca);
+    return ok;
 }

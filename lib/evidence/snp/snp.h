@@ -102,6 +102,28 @@ struct snp_certtable {
 };
 bool snp_certtable_parse(struct bytes in, struct snp_certtable *ret, struct err *e) CHECKED;
 
+/* -- certificates and lists without a report, for whoever keeps them (vet.c) -- */
+
+struct snp_leaf_facts {
+    enum snp_line line;
+    enum snp_signing_key kind;
+    struct snp_tcb tcb;
+    struct bytes hwid; /* VCEK: 64 bytes, Turin 8; in the arena */
+};
+/* Steps 3 to 6 of section 3 for the leaf among the certificates (in any order; its CA may be left out). Revocation
+ * is not looked at. */
+bool snp_leaf_verify(struct cert *certs, size_t count, const struct trust *trust, int64_t now, struct arena *a,
+                     struct snp_leaf_facts *ret, struct err *e) CHECKED;
+/* The issuer of this line's leaves of this kind among the certificates, up to a trust anchor. */
+bool snp_issuer_verify(const struct cert *certs, size_t count, enum snp_line line, enum snp_signing_key kind,
+                       const struct trust *trust, int64_t now, struct arena *a, struct err *e) CHECKED;
+/* That a trust anchor of the line signed the list, and that it says when it ends (section 2.6). */
+bool snp_crl_verify(const struct crl *crl, enum snp_line line, const struct trust *trust, struct arena *a,
+                    struct err *e) CHECKED;
+/* What a VCEK says of itself; nothing is verified. Its chip id is a view into the certificate. */
+bool snp_leaf_read(const struct cert *vcek, struct snp_leaf_facts *ret, struct err *e) CHECKED;
+bool snp_line_find(struct bytes name, enum snp_line *ret); /* "Milan"; false: no line with a root */
+
 /* -- ID block and ID authentication, section 3.2 -- */
 
 struct snp_id {

@@ -50,5 +50,11 @@ bool snp_leaf_extensions(struct snp_leaf *leaf, struct err *e) CHECKED;
 bool snp_chain_verify(const struct snp_evidence *ev, const struct verify_env *env, struct snp_chain *ret,
                       struct err *e) CHECKED;
 void snp_chain_done(struct snp_chain *c, struct memo *memo);
+/* A CA alone: that a trust anchor of the line issued it, and the times of both; *ret_ark lives in env->a. */
+bool snp_ca_check(const struct cert *cert, enum snp_line line, const struct verify_env *env, struct cert *ret_ark,
+                  struct err *e) CHECKED;
+bool snp_check_time(const struct cert *c, const struct verify_env *env, struct err *e) CHECKED;
+/* AMD's root of this line, from its base64; false: out of memory. */
+bool snp_ark_embedded(enum snp_line line, struct arena *a, struct cert *ret) CHECKED;
 
 #endif
