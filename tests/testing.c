@@ -122,13 +122,20 @@ const char *table_cell(const struct table *t, size_t row, const char *column)
 
 void suite_add(struct suite *s, const char *name, CMUnitTestFunction f, void *state)
 {
+    char *copy;
+
     if (s->count == s->room) {
         s->room = s->room == 0 ? 64 : s->room * 2;
         s->list = realloc(s->list, s->room * sizeof(*s->list));
         if (s->list == NULL)
             abort();
     }
-    s->list[s->count++] = (struct CMUnitTest){ .name = strdup(name), .test_func = f, .initial_state = state };
+    copy = strdup(name);
+    if (copy == NULL)
+        abort();
+    for (char *p = copy; *p != 0; p++) /* a name is one line of TAP */
+        *p = *p == '\n' ? ' ' : *p;
+    s->list[s->count++] = (struct CMUnitTest){ .name = copy, .test_func = f, .initial_state = state };
 }
 
 static void skipped(void **state)

@@ -112,6 +112,7 @@ static const struct call {
     { "GET", "/audit", "beta.localhost", "/audit" V, NULL, READ_BETA, 200 },
     /* the mirror serves what the vendors publish: to anybody */
     { "GET", "/{}/certification/{}/qe/identity", "localhost", "/sgx/certification/v4/qe/identity", NULL, ALL, 404 },
+    { "GET", "/{}/certification/{}/qve/identity", "localhost", "/sgx/certification/v4/qve/identity", NULL, ALL, 404 },
     { "GET", "/{}/certification/{}/{}", "localhost", "/sgx/certification/v4/tcb?fmspc=00906ed50000", NULL, ALL, 404 },
     { "GET", "/{}/v1/{}/{}", "localhost", "/vcek/v1/Milan/cert_chain", NULL, ALL, 404 },
 
