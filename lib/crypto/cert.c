@@ -161,8 +161,8 @@ static void read_known_extension(struct cert *r, struct bytes oid, struct bytes 
         struct bytes bits = der_take(&c, DER_BIT_STRING, "keyUsage");
 
         r->has_key_usage = true;
-        if (bits.n < 1 || bits.n > 3 || bits.p[0] > 7) {
-            cur_wrong(fail, "keyUsage", "KeyUsage");
+        if (bits.n < 1 || bits.n > 3 || bits.p[0] > 7 || (bits.n == 1 && bits.p[0] != 0) || cur_left(&c) != 0) {
+            cur_wrong(fail, "keyUsage", "KeyUsage"); /* an empty bit string has no unused bits: X.690 section 8.6.2.3 */
             return;
         }
         for (unsigned i = 0; i < (bits.n - 1) * 8 - bits.p[0]; i++)

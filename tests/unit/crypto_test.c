@@ -3,12 +3,13 @@
 
 #include "codec/hex.h"
 #include "codec/json.h"
+#include "crypto/cert.h"
 #include "crypto/key.h"
 #include "crypto/p384.h"
 
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
-#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -186,6 +187,65 @@ static void spki_as_libcrypto(void **state)
     arena_done(&a);
 }
 
+/* A certificate whose keyUsage holds these bytes, signed by itself. */
+static struct bytes certificate_with_usage(struct arena *a, const char *usage)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *x = X509_new();
+    ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
+    struct bytes raw = test_hex(a, usage), der;
+    X509_EXTENSION *ext;
+    unsigned char *p = NULL;
+    int n;
+
+    assert_true(X509_set_version(x, 2) == 1 && ASN1_INTEGER_set(X509_get_serialNumber(x), 1) == 1
+                && X509_gmtime_adj(X509_getm_notBefore(x), 0) != NULL && X509_gmtime_adj(X509_getm_notAfter(x), 60) != NULL
+                && X509_set_pubkey(x, key) == 1 && ASN1_OCTET_STRING_set(value, raw.p, (int)raw.n) == 1);
+    ext = X509_EXTENSION_create_by_NID(NULL, NID_key_usage, 1, value);
+    assert_true(X509_add_ext(x, ext, -1) == 1 && X509_sign(x, key, EVP_sha256()) > 0);
+    n = i2d_X509(x, &p);
+    assert_true(n > 0);
+    der = arena_copy(a, bytes_of(p, (size_t)n));
+    OPENSSL_free(p);
+    X509_EXTENSION_free(ext);
+    ASN1_OCTET_STRING_free(value);
+    X509_free(x);
+    EVP_PKEY_free(key);
+    return der;
+}
+
+/* The bit string is the sender's: more unused bits than there are bits must not be counted. */
+static void key_usage(void **state)
+{
+    static const struct {
+        const char *value;
+        int usage; /* -1: refused */
+    } rows[] = {
+        { "03020106", KEY_USAGE_CERT_SIGN | KEY_USAGE_CRL_SIGN }, { "03020780", KEY_USAGE_DIGITAL_SIGNATURE },
+        { "0303070080", 1 << 8 }, { "030100", 0 },
+        { "030101", -1 }, { "030107", -1 }, { "03020880", -1 }, { "0300", -1 }, { "030400808080", -1 },
+        { "0302010600", -1 }, { "040106", -1 }, { "", -1 },
+    };
+    struct arena a;
+
+    (void)state;
+    arena_init(&a, 1 << 20);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct err e = { 0 };
+        struct cert c;
+        bool ok = cert_parse(certificate_with_usage(&a, rows[i].value), "made", &c, &e);
+
+        if (rows[i].usage < 0) {
+            assert_false(ok);
+            assert_refused(&e, ERR_CERT_FORMAT, "keyUsage");
+        } else {
+            assert_ok(ok, &e);
+            assert_int_equal(c.key_usage, rows[i].usage);
+        }
+    }
+    arena_done(&a);
+}
+
 int main(void)
 {
     struct suite s = { 0 };
@@ -197,6 +257,7 @@ int main(void)
     else
         for (size_t i = 0; i < COUNT(files); i++)
             add_wycheproof(&s, &files[i]);
+    suite_add(&s, "keyUsage, well-formed and not", key_usage, NULL);
     suite_add(&s, "points off the curve are refused", points_off_the_curve, NULL);
     suite_add(&s, "SubjectPublicKeyInfo as libcrypto writes it", spki_as_libcrypto, NULL);
     suite_add(&s, "a P-384 key survives its own encoding", p384_key_round_trip, NULL);
