@@ -331,6 +331,8 @@ bool cert_check_issued(const struct cert *child, const struct cert *parent, stru
         return err_set(e, code, what, "'%.*s' signs '%.*s' but its keyUsage lacks keyCertSign", m, by, n, who);
     if (child->sig_alg == SIG_NONE)
         return err_set(e, code, what, "'%.*s' is signed with an algorithm that is not supported", n, who);
+    if (child->sig_alg == SIG_RS1 && !bytes_equal(child->der, parent->der)) /* collisions are made at will; a root is trusted without its signature */
+        return err_set(e, code, what, "'%.*s' is signed with SHA-1, which does not bind what it certifies", n, who);
     if (!cert_signed_by(child, parent_key))
         return err_set(e, code, what, "signature of '%.*s' does not verify with the key of '%.*s'", n, who, m, by);
     return true;
