@@ -586,6 +586,27 @@ static void provider_rate_limit(void **state)
     assert_int_equal(service_stop(&s), 0);
 }
 
+/* Wherever it lies: a front opens it before its walls. */
+static void audit_file(void **state)
+{
+    char path[] = "/tmp/avouch-audit-XXXXXX";
+    int fd = mkstemp(path);
+    struct service s;
+    struct answer got;
+    struct bytes text;
+
+    (void)state;
+    assert_true(fd >= 0);
+    close(fd);
+    service_start(&s, arena_printf(&the.a, "workers = 1\n[audit]\nfile = %s\n", path), dev);
+    got = service_call(&s, "GET", "/policies/SgxEnclave?api-version=2020-10-01", NULL, NONE);
+    expect_status(&got, 401);
+    assert_int_equal(service_stop(&s), 0);
+    text = test_read(&the.a, path);
+    (void)unlink(path);
+    assert_true(bytes_contain(text, LIT("GetPolicy")));
+}
+
 static void stop(void **state)
 {
     (void)state;
@@ -661,6 +682,7 @@ int main(void)
     suite_add(&s, "acknowledged writes survive kill -9", survives_kill, NULL);
     suite_add(&s, "too many requests", rate_limit, NULL);
     suite_add(&s, "too many requests to a provider", provider_rate_limit, NULL);
+    suite_add(&s, "audit file", audit_file, NULL);
     suite_add(&s, "stops cleanly", stop, NULL);
     return suite_run("tenants", &s);
 }
