@@ -215,6 +215,18 @@ static void loop(struct front *f, int signals)
         if (audit_timeout_ms(f, clock_monotonic_us()) == 0)
             audit_flush(f);
     }
+}
+
+/* Whoever still waits is answered now: the library ends the process where a request is suspended while it stops. What waited
+ * for keys may then ask for collateral, and after that the core; a connection may bring one more request. */
+static void give_up(struct front *f)
+{
+    for (int turns = 0; turns < 16 && f->in_flight > 0; turns++) {
+        http_run(f->http);
+        issuer_link_expire(f, UINT64_MAX);
+        collateral_link_expire(f, UINT64_MAX);
+        corelink_expire(f, UINT64_MAX);
+    }
     audit_flush(f);
 }
 
@@ -257,6 +269,7 @@ int main(int argc, char **argv)
         return 1;
     }
     loop(&f, signals);
+    give_up(&f);
     http_close(f.http);
     store_close(f.store);
     return 0;
