@@ -266,6 +266,37 @@ static void long_texts(void **state)
     arena_done(&a);
 }
 
+/* What is printed costs a step a byte: numbers take their time. */
+static void printing_is_charged(void **state)
+{
+    struct arena a;
+    struct out o;
+
+    (void)state;
+    arena_init(&a, 64 << 20);
+    o = out_open(&a);
+    out_text(&o, "[0.5");
+    for (int i = 0; i < 10000; i++)
+        out_text(&o, ",0.5");
+    out_char(&o, ']');
+    for (uint64_t budget = 30000; budget <= 60000; budget += 30000) {
+        uint64_t steps = budget;
+        struct err e = { 0 };
+        const struct jvalue *in, *got;
+        bool ok;
+
+        assert_ok(jvalue_parse(out_view(&o), "test", &a, &in, &e), &e);
+        ok = run(&a, LIT("to_string(@)"), in, &steps, &got, &e);
+        if (budget > o.n) {
+            assert_ok(ok, &e);
+        } else {
+            assert_false(ok);
+            assert_refused(&e, ERR_EXPRESSION, "budget");
+        }
+    }
+    arena_done(&a);
+}
+
 /* Shared parts print to 2^60 elements: printing stops at the limit of a result. */
 static void shared_parts(void **state)
 {
@@ -369,6 +400,7 @@ int main(void)
     suite_add(&s, "doubling is bounded", doubling, NULL);
     suite_add(&s, "long texts are charged", long_texts, NULL);
     suite_add(&s, "printing is bounded", shared_parts, NULL);
+    suite_add(&s, "printing is charged", printing_is_charged, NULL);
     suite_add(&s, "doubles print with the fewest digits", doubles_print_shortest, NULL);
     status = suite_run("jmespath", &s);
     arena_done(&suite_arena);
