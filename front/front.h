@@ -203,6 +203,7 @@ const char *http_client_address(struct request *rq);
 
 /* -- audit.c, metrics.c -- */
 
+bool audit_open(struct front *f, struct err *e) CHECKED;
 /* Called once for each request, with its reply. */
 void audit_record(struct request *rq);
 void audit_flush(struct front *f);

@@ -38,6 +38,17 @@ static bool take(struct front *f, const void *tag, const char *name, int64_t rat
     return true;
 }
 
+/* Hosts are compared without case: a provider has one bucket, however it is called. */
+static const char *lower_host(struct request *rq)
+{
+    char *host = arena_str(&rq->a, rq->host);
+
+    for (char *c = host; c != NULL && *c != 0; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c - 'A' + 'a');
+    return host;
+}
+
 static bool refuse(struct request *rq, const char *what, int64_t rate)
 {
     struct err e = { .code = ERR_NONE };
@@ -61,7 +72,7 @@ bool limit_take(struct request *rq)
         return true;
     if (f->rate > 0 && !take(f, &by_address, http_client_address(rq), f->rate))
         return refuse(rq, "address", f->rate);
-    if (f->tenant_rate > 0 && !take(f, &by_host, arena_str(&rq->a, rq->host), f->tenant_rate))
+    if (f->tenant_rate > 0 && !take(f, &by_host, lower_host(rq), f->tenant_rate))
         return refuse(rq, "provider", f->tenant_rate);
     return true;
 }

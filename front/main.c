@@ -134,16 +134,20 @@ static const char *folder_of(const char *path, struct arena *a)
     return slash == NULL ? "." : slash == path ? "/" : arena_str(a, bytes_of(path, (size_t)(slash - path)));
 }
 
+/* The state folder has the core's keys too: nothing of it is opened any more but the development certificate. Store and
+ * audit file are open; the last process that closes the store removes its log. */
 static bool close_walls(struct front *f, struct err *e)
 {
-    const char *read[6] = { NULL }, *write[2] = { f->config.value[CONFIG_service_state], NULL };
+    const char *read[6] = { NULL }, *state[2] = { f->config.value[CONFIG_service_state], NULL };
     const enum config_key files[] = { CONFIG_tls_certificate, CONFIG_tls_key, CONFIG_auth_jwks };
     size_t n = 0;
 
     for (size_t i = 0; i < COUNT(files); i++)
         if (f->config.value[files[i]][0] != 0)
             read[n++] = folder_of(f->config.value[files[i]], &f->own);
-    return sandbox_enter(SANDBOX_FRONT, &(struct sandbox_paths){ .read = read, .write = write }, e);
+    if (f->config.value[CONFIG_tls_certificate][0] == 0 || f->config.value[CONFIG_tls_key][0] == 0)
+        read[n++] = arena_printf(&f->own, "%s/tls", state[0]);
+    return sandbox_enter(SANDBOX_FRONT, &(struct sandbox_paths){ .read = read, .remove = state }, e);
 }
 
 static void stop(struct front *f, uint64_t *deadline)
@@ -211,6 +215,18 @@ static void loop(struct front *f, int signals)
         if (audit_timeout_ms(f, clock_monotonic_us()) == 0)
             audit_flush(f);
     }
+}
+
+/* Whoever still waits is answered now: the library ends the process where a request is suspended while it stops. What waited
+ * for keys may then ask for collateral, and after that the core; a connection may bring one more request. */
+static void give_up(struct front *f)
+{
+    for (int turns = 0; turns < 16 && f->in_flight > 0; turns++) {
+        http_run(f->http);
+        issuer_link_expire(f, UINT64_MAX);
+        collateral_link_expire(f, UINT64_MAX);
+        corelink_expire(f, UINT64_MAX);
+    }
     audit_flush(f);
 }
 
@@ -246,13 +262,14 @@ int main(int argc, char **argv)
         || !file_read(arena_printf(&f.own, "/proc/self/fd/%d", atoi(argv[1])), 1 << 20, &f.own, &text, &e)
         || !config_parse(text, &f.own, &f.config, &e) || !read_settings(&f, &e) || !front_load_collateral(&f, &e) || !collateral_link_open(&f, &e)
         || !store_open(arena_printf(&f.own, "%s/store.db", f.config.value[CONFIG_service_state]), &f.store, &e) || !corelink_open(&f, &e)
-        || !attest_open(&f, &e) || !issuer_open(&f, &e) || !auth_open(&f, &e)
+        || !audit_open(&f, &e) || !attest_open(&f, &e) || !issuer_open(&f, &e) || !auth_open(&f, &e)
         || !metrics_open(&f, atoi(argv[3]), atoi(argv[4]), (size_t)atoi(argv[5]), f.link_count, &e) || !http_open(&f, atoi(argv[2]), &f.http, &e)
         || !close_walls(&f, &e)) {
         log_error("front", &e);
         return 1;
     }
     loop(&f, signals);
+    give_up(&f);
     http_close(f.http);
     store_close(f.store);
     return 0;

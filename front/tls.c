@@ -166,8 +166,10 @@ static gnutls_pcert_st *certificate_for(struct identity *t, const char *name)
         free(p);
         return NULL;
     }
-    if (sign_for(t, name, crt) < 0 || gnutls_pcert_import_x509(p, crt, 0) < 0 || !memo_put(t->names, &tag, key.p, p, free_pcert)) {
+    if (sign_for(t, name, crt) < 0 || gnutls_pcert_import_x509(p, crt, 0) < 0) {
         free(p);
+        p = NULL;
+    } else if (!memo_put(t->names, &tag, key.p, p, free_pcert)) { /* which has freed it */
         p = NULL;
     }
     gnutls_x509_crt_deinit(crt);

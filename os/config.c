@@ -104,6 +104,22 @@ static int on_value(void *user, const char *section, const char *name, const cha
     return unknown(r, section, name);
 }
 
+/* libinih cuts longer lines, and reads what is behind the cut as another one: a value would lose its end. */
+static bool check_lines(struct bytes text, struct err *e)
+{
+    enum { LONGEST = INI_MAX_LINE - 1 };
+
+    for (size_t at = 0, line = 1; at < text.n; line++) {
+        const uint8_t *end = memchr(text.p + at, '\n', text.n - at);
+        size_t n = end == NULL ? text.n - at : (size_t)(end - text.p) - at;
+
+        if (n > LONGEST)
+            return err_set(e, ERR_USAGE, "configuration", "line %zu has %zu bytes, at most %d are read", line, n, LONGEST);
+        at += n + 1;
+    }
+    return true;
+}
+
 bool config_parse(struct bytes text, struct arena *a, struct config *ret, struct err *e)
 {
     struct config c = { .dev = false };
@@ -115,6 +131,8 @@ bool config_parse(struct bytes text, struct arena *a, struct config *ret, struct
         c.value[i] = rows[i].otherwise;
     if (copy == NULL)
         return err_memory(e, "configuration");
+    if (!check_lines(text, e))
+        return false;
     line = ini_parse_string(copy, on_value, &r);
     if (line != 0)
         return err_set(e, ERR_USAGE, "configuration", "line %d is not 'key = value'", line);
@@ -131,7 +149,7 @@ struct bytes config_print(const struct config *c, struct arena *a)
         if (strcmp(section, rows[i].section) != 0)
             out_printf(&o, "[%s]\n", rows[i].section);
         section = rows[i].section;
-        out_printf(&o, "%s = %s\n", rows[i].key, c->value[i]);
+        out_printf(&o, "%s=%s\n", rows[i].key, c->value[i]); /* no blanks: a line must not grow beyond what is read */
     }
     out_printf(&o, "[internal]\ndev = %s\n", c->dev ? "yes" : "no");
     return out_view(&o);

@@ -136,6 +136,8 @@ static bool enter_landlock(const struct sandbox_paths *paths, struct err *e)
         ok = allow_path(ruleset, *p, read_only, e);
     for (const char *const *p = paths == NULL ? NULL : paths->write; ok && p != NULL && *p != NULL; p++)
         ok = allow_path(ruleset, *p, all & ~(uint64_t)LANDLOCK_ACCESS_FS_EXECUTE, e);
+    for (const char *const *p = paths == NULL ? NULL : paths->remove; ok && p != NULL && *p != NULL; p++)
+        ok = allow_path(ruleset, *p, LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_READ_DIR, e);
     if (ok && syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
         ok = SYSTEM(e, "landlock_restrict_self");
     close(ruleset);

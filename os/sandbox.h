@@ -11,13 +11,14 @@
 enum sandbox_profile {
     SANDBOX_CORE,       /* decides and signs: sockets that are open already, memory, time, randomness */
     SANDBOX_CORE_ROOT,  /* holds the keys and forks the workers; reads nothing from outside */
-    SANDBOX_FRONT,      /* speaks HTTP: accepts connections, reads and writes below the state folder */
+    SANDBOX_FRONT,      /* speaks HTTP: accepts connections, uses the store that is open */
     SANDBOX_COLLATERAL, /* fetches: connects outwards, writes below its cache folder */
 };
 
 struct sandbox_paths { /* folders that stay usable; NULL-terminated lists, may be NULL */
     const char *const *read;
     const char *const *write;
+    const char *const *remove; /* files may go, and are not read or written: what is open already stays usable */
 };
 
 /* Irrevocable. On failure the caller must exit. */

@@ -161,9 +161,8 @@ static void read_known_extension(struct cert *r, struct bytes oid, struct bytes 
         struct bytes bits = der_take(&c, DER_BIT_STRING, "keyUsage");
 
         r->has_key_usage = true;
-        /* X.690 section 8.6.2: the first byte tells how many bits of the last one do not count; without another it is 0 */
-        if (bits.n < 1 || bits.n > 3 || bits.p[0] > (bits.n == 1 ? 0 : 7)) {
-            cur_wrong(fail, "keyUsage", "KeyUsage");
+        if (bits.n < 1 || bits.n > 3 || bits.p[0] > 7 || (bits.n == 1 && bits.p[0] != 0) || cur_left(&c) != 0) {
+            cur_wrong(fail, "keyUsage", "KeyUsage"); /* an empty bit string has no unused bits: X.690 section 8.6.2.3 */
             return;
         }
         for (unsigned i = 0; i < (bits.n - 1) * 8 - bits.p[0]; i++)
@@ -332,6 +331,8 @@ bool cert_check_issued(const struct cert *child, const struct cert *parent, stru
         return err_set(e, code, what, "'%.*s' signs '%.*s' but its keyUsage lacks keyCertSign", m, by, n, who);
     if (child->sig_alg == SIG_NONE)
         return err_set(e, code, what, "'%.*s' is signed with an algorithm that is not supported", n, who);
+    if (child->sig_alg == SIG_RS1 && !bytes_equal(child->der, parent->der)) /* collisions are made at will; a root is trusted without its signature */
+        return err_set(e, code, what, "'%.*s' is signed with SHA-1, which does not bind what it certifies", n, who);
     if (!cert_signed_by(child, parent_key))
         return err_set(e, code, what, "signature of '%.*s' does not verify with the key of '%.*s'", n, who, m, by);
     return true;

@@ -47,7 +47,7 @@ const char *cert_serial_hex(const struct cert *c, struct arena *a);
 /* notBefore <= now <= notAfter, else ERR_CERT_EXPIRED. */
 bool cert_check_time(const struct cert *c, int64_t now, const char *what, struct err *e) CHECKED;
 /* child names parent as issuer, parent is a CA that may sign certificates, and `parent_key` (the
- * parent's) made the child's signature. `code` is the error. */
+ * parent's) made the child's signature, not with SHA-1 unless child is parent. `code` is the error. */
 bool cert_check_issued(const struct cert *child, const struct cert *parent, struct key *parent_key,
                        enum err_code code, const char *what, struct err *e) CHECKED;
 /* Only the signature. */

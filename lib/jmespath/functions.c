@@ -153,7 +153,7 @@ static const struct jvalue *f_to_string(struct jp_run *r, const struct jp_call *
     if (c->args[0]->type == JSON_STRING)
         return c->args[0];
     jvalue_print(&o, c->args[0]);
-    return jp_spend(r, 1 + o.n / 64) ? finish_string(r, &o) : NULL;
+    return jp_spend(r, 1 + o.n) ? finish_string(r, &o) : NULL; /* a double takes longer to print than a step */
 }
 
 static bool is_continuation(uint8_t c)

@@ -105,7 +105,7 @@ static bool f_jmespath(struct run *r, const struct expr *x, struct value_set *ar
     }
     v.text = out_view(&o);
     v.read_only = args[0].list[0].read_only || args[1].list[0].read_only;
-    if (!run_made(r, x->place, v.text.n) || !give(r, v, ret))
+    if (!run_spend(r, o.n / 4) || !run_made(r, x->place, v.text.n) || !give(r, v, ret))
         return false;
     remember(r, v.text, found); /* mostly the next query runs on it */
     return true;

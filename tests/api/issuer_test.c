@@ -9,9 +9,11 @@
 #include "os/io.h"
 #include "os/tls.h"
 
+#include <curl/curl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -503,6 +505,64 @@ static void fetcher_dies(void **state)
     end();
 }
 
+static atomic_bool request_sent;
+
+static int on_sent(CURL *c, curl_infotype type, char *data, size_t n, void *user)
+{
+    (void)c, (void)data, (void)n, (void)user;
+    if (type == CURLINFO_HEADER_OUT)
+        atomic_store(&request_sent, true);
+    return 0;
+}
+
+static size_t drop(char *p, size_t size, size_t n, void *user)
+{
+    (void)p, (void)user;
+    return size * n;
+}
+
+/* Tells when its request is on the way. */
+static void *told_call(void *authorization)
+{
+    struct curl_slist *headers = curl_slist_append(NULL, authorization);
+    CURL *c = curl_easy_init();
+    char url[128];
+    long status = 0;
+
+    snprintf(url, sizeof(url), "%s%s", the.s.url, POLICY);
+    curl_easy_setopt(c, CURLOPT_URL, url);
+    curl_easy_setopt(c, CURLOPT_CAINFO, the.s.ca);
+    curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(c, CURLOPT_VERBOSE, 1L);
+    curl_easy_setopt(c, CURLOPT_DEBUGFUNCTION, on_sent);
+    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, drop);
+    (void)curl_easy_perform(c);
+    curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_cleanup(c);
+    curl_slist_free_all(headers);
+    return (void *)(uintptr_t)status;
+}
+
+/* The time of a stop is up while somebody waits: that one has an answer too. */
+static void stop_while_waiting(void **state)
+{
+    pthread_t thread;
+    void *status;
+
+    (void)state;
+    issuer_up();
+    issuer_server_hold(the.issuer, true);
+    service_start(&the.s, config("[collateral]\nwait = 30\ntimeout = 60\n[limits]\ndrain = 1\n"), dev);
+    assert_int_equal(pthread_create(&thread, NULL, told_call, arena_printf(&the.a, "Authorization: Bearer %s", token(&the.old))), 0);
+    while (!atomic_load(&request_sent))
+        sched_yield();
+    (void)kill(the.s.pid, SIGTERM);
+    pthread_join(thread, &status);
+    issuer_server_hold(the.issuer, false);
+    assert_int_equal((uintptr_t)status, 503);
+    end();
+}
+
 /* -- TLS -- */
 
 /* The certificate of the issuer verifies with collateral.ca only, and is for localhost only. */
@@ -587,6 +647,7 @@ int main(void)
     suite_add(&s, "a kept set that was changed is not used", kept_damaged, NULL);
     suite_add(&s, "over TLS", over_tls, NULL);
     suite_add(&s, "the fetching process dies while a request waits", fetcher_dies, NULL);
+    suite_add(&s, "a stop while a request waits", stop_while_waiting, NULL);
     for (size_t i = 0; i < COUNT(settings); i++)
         suite_add(&s, arena_printf(&the.a, "configuration: %s%s", settings[i].text, settings[i].dev ? " with --dev" : ""), setting, (void *)(uintptr_t)&settings[i]);
     status = suite_run("issuer", &s);

@@ -770,6 +770,55 @@ static void rate_limit(void **state)
     assert_int_equal(service_stop(&s), 0);
 }
 
+/* A provider has one bucket, however its host is written. */
+static void provider_rate_limit(void **state)
+{
+    static const char name[] = "localhost";
+    struct service s;
+    long last = 0;
+
+    (void)state;
+    service_start(&s, "workers = 1\n[limits]\ntenant_rate = 5\n", dev);
+    for (unsigned i = 0; i < 50 && last != 429; i++) {
+        char host[sizeof("Host: ") + sizeof(name)] = "Host: localhost";
+        const char *const headers[] = { host, NULL };
+        struct answer got;
+
+        for (unsigned k = 0; k < sizeof(name) - 1; k++)
+            if ((i >> k & 1) != 0)
+                host[6 + k] = (char)(host[6 + k] - 'a' + 'A');
+        got = service_call(&s, "GET", "/.well-known/openid-configuration", headers, NONE);
+        last = got.status;
+        if (last == 429)
+            assert_non_null(strstr(answer_message(&s, &got), "provider"));
+        else
+            assert_int_equal(last, 200);
+    }
+    assert_int_equal(last, 429);
+    assert_int_equal(service_stop(&s), 0);
+}
+
+/* Wherever it lies: a front opens it before its walls. */
+static void audit_file(void **state)
+{
+    char path[] = "/tmp/avouch-audit-XXXXXX";
+    int fd = mkstemp(path);
+    struct service s;
+    struct answer got;
+    struct bytes text;
+
+    (void)state;
+    assert_true(fd >= 0);
+    close(fd);
+    service_start(&s, arena_printf(&the.a, "workers = 1\n[audit]\nfile = %s\n", path), dev);
+    got = service_call(&s, "GET", "/policies/SgxEnclave?api-version=2020-10-01", NULL, NONE);
+    expect_status(&got, 401);
+    assert_int_equal(service_stop(&s), 0);
+    text = test_read(&the.a, path);
+    (void)unlink(path);
+    assert_true(bytes_contain(text, LIT("GetPolicy")));
+}
+
 static void stop(void **state)
 {
     (void)state;
@@ -851,6 +900,8 @@ int main(void)
     suite_add(&s, "store goes back in time", store_goes_back, NULL);
     suite_add(&s, "acknowledged writes survive kill -9", survives_kill, NULL);
     suite_add(&s, "too many requests", rate_limit, NULL);
+    suite_add(&s, "too many requests to a provider", provider_rate_limit, NULL);
+    suite_add(&s, "audit file", audit_file, NULL);
     suite_add(&s, "stops cleanly", stop, NULL);
     return suite_run("tenants", &s);
 }

@@ -3,12 +3,13 @@
 
 #include "codec/hex.h"
 #include "codec/json.h"
+#include "crypto/cert.h"
 #include "crypto/key.h"
 #include "crypto/p384.h"
 
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
-#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -186,6 +187,112 @@ static void spki_as_libcrypto(void **state)
     arena_done(&a);
 }
 
+/* A certificate whose keyUsage holds these bytes, signed by itself. */
+static struct bytes certificate_with_usage(struct arena *a, const char *usage)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *x = X509_new();
+    ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
+    struct bytes raw = test_hex(a, usage), der;
+    X509_EXTENSION *ext;
+    unsigned char *p = NULL;
+    int n;
+
+    assert_true(X509_set_version(x, 2) == 1 && ASN1_INTEGER_set(X509_get_serialNumber(x), 1) == 1
+                && X509_gmtime_adj(X509_getm_notBefore(x), 0) != NULL && X509_gmtime_adj(X509_getm_notAfter(x), 60) != NULL
+                && X509_set_pubkey(x, key) == 1 && ASN1_OCTET_STRING_set(value, raw.p, (int)raw.n) == 1);
+    ext = X509_EXTENSION_create_by_NID(NULL, NID_key_usage, 1, value);
+    assert_true(X509_add_ext(x, ext, -1) == 1 && X509_sign(x, key, EVP_sha256()) > 0);
+    n = i2d_X509(x, &p);
+    assert_true(n > 0);
+    der = arena_copy(a, bytes_of(p, (size_t)n));
+    OPENSSL_free(p);
+    X509_EXTENSION_free(ext);
+    ASN1_OCTET_STRING_free(value);
+    X509_free(x);
+    EVP_PKEY_free(key);
+    return der;
+}
+
+/* The bit string is the sender's: more unused bits than there are bits must not be counted. */
+static void key_usage(void **state)
+{
+    static const struct {
+        const char *value;
+        int usage; /* -1: refused */
+    } rows[] = {
+        { "03020106", KEY_USAGE_CERT_SIGN | KEY_USAGE_CRL_SIGN }, { "03020780", KEY_USAGE_DIGITAL_SIGNATURE },
+        { "0303070080", 1 << 8 }, { "030100", 0 },
+        { "030101", -1 }, { "030107", -1 }, { "03020880", -1 }, { "0300", -1 }, { "030400808080", -1 },
+        { "0302010600", -1 }, { "040106", -1 }, { "", -1 },
+    };
+    struct arena a;
+
+    (void)state;
+    arena_init(&a, 1 << 20);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct err e = { 0 };
+        struct cert c;
+        bool ok = cert_parse(certificate_with_usage(&a, rows[i].value), "made", &c, &e);
+
+        if (rows[i].usage < 0) {
+            assert_false(ok);
+            assert_refused(&e, ERR_CERT_FORMAT, "keyUsage");
+        } else {
+            assert_ok(ok, &e);
+            assert_int_equal(c.key_usage, rows[i].usage);
+        }
+    }
+    arena_done(&a);
+}
+
+/* A CA's certificate over `subject_key`, signed by `key`. */
+static struct bytes ca_certificate(struct arena *a, const char *name, EVP_PKEY *subject_key, const char *issuer, EVP_PKEY *key, const EVP_MD *md)
+{
+    X509 *x = X509_new();
+    X509_EXTENSION *ca = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
+    unsigned char *p = NULL;
+    struct bytes der;
+    int n;
+
+    assert_true(X509_set_version(x, 2) == 1 && ASN1_INTEGER_set(X509_get_serialNumber(x), 1) == 1
+                && X509_gmtime_adj(X509_getm_notBefore(x), 0) != NULL && X509_gmtime_adj(X509_getm_notAfter(x), 60) != NULL
+                && X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0) == 1
+                && X509_NAME_add_entry_by_txt(X509_get_issuer_name(x), "CN", MBSTRING_ASC, (const unsigned char *)issuer, -1, -1, 0) == 1
+                && X509_set_pubkey(x, subject_key) == 1 && X509_add_ext(x, ca, -1) == 1 && X509_sign(x, key, md) > 0);
+    n = i2d_X509(x, &p);
+    assert_true(n > 0);
+    der = arena_copy(a, bytes_of(p, (size_t)n));
+    OPENSSL_free(p);
+    X509_EXTENSION_free(ca);
+    X509_free(x);
+    return der;
+}
+
+/* A signature with SHA-1 says nothing about who is certified; a root's over itself says nothing anyway. */
+static void sha1_certificates(void **state)
+{
+    EVP_PKEY *root_key = EVP_RSA_gen(2048), *key = EVP_RSA_gen(2048);
+    struct arena a;
+    struct cert root, good, bad;
+    struct err e = { 0 };
+    AUTO_KEY k = NULL;
+
+    (void)state;
+    arena_init(&a, 1 << 20);
+    assert_ok(cert_parse(ca_certificate(&a, "root", root_key, "root", root_key, EVP_sha1()), "root", &root, &e)
+              && cert_parse(ca_certificate(&a, "good", key, "root", root_key, EVP_sha256()), "good", &good, &e)
+              && cert_parse(ca_certificate(&a, "bad", key, "root", root_key, EVP_sha1()), "bad", &bad, &e)
+              && key_from_spki(root.spki, "root", &k, &e), &e);
+    assert_ok(cert_check_issued(&root, &root, k, ERR_CHAIN, "chain", &e), &e);
+    assert_ok(cert_check_issued(&good, &root, k, ERR_CHAIN, "chain", &e), &e);
+    assert_false(cert_check_issued(&bad, &root, k, ERR_CHAIN, "chain", &e));
+    assert_refused(&e, ERR_CHAIN, "'bad' is signed with SHA-1");
+    EVP_PKEY_free(root_key);
+    EVP_PKEY_free(key);
+    arena_done(&a);
+}
+
 int main(void)
 {
     struct suite s = { 0 };
@@ -197,6 +304,8 @@ int main(void)
     else
         for (size_t i = 0; i < COUNT(files); i++)
             add_wycheproof(&s, &files[i]);
+    suite_add(&s, "keyUsage, well-formed and not", key_usage, NULL);
+    suite_add(&s, "SHA-1 certifies nobody", sha1_certificates, NULL);
     suite_add(&s, "points off the curve are refused", points_off_the_curve, NULL);
     suite_add(&s, "SubjectPublicKeyInfo as libcrypto writes it", spki_as_libcrypto, NULL);
     suite_add(&s, "a P-384 key survives its own encoding", p384_key_round_trip, NULL);

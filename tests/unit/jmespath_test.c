@@ -3,6 +3,7 @@
 
 #include "jmespath/jmespath_priv.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -265,6 +266,37 @@ static void long_texts(void **state)
     arena_done(&a);
 }
 
+/* What is printed costs a step a byte: numbers take their time. */
+static void printing_is_charged(void **state)
+{
+    struct arena a;
+    struct out o;
+
+    (void)state;
+    arena_init(&a, 64 << 20);
+    o = out_open(&a);
+    out_text(&o, "[0.5");
+    for (int i = 0; i < 10000; i++)
+        out_text(&o, ",0.5");
+    out_char(&o, ']');
+    for (uint64_t budget = 30000; budget <= 60000; budget += 30000) {
+        uint64_t steps = budget;
+        struct err e = { 0 };
+        const struct jvalue *in, *got;
+        bool ok;
+
+        assert_ok(jvalue_parse(out_view(&o), "test", &a, &in, &e), &e);
+        ok = run(&a, LIT("to_string(@)"), in, &steps, &got, &e);
+        if (budget > o.n) {
+            assert_ok(ok, &e);
+        } else {
+            assert_false(ok);
+            assert_refused(&e, ERR_EXPRESSION, "budget");
+        }
+    }
+    arena_done(&a);
+}
+
 /* Shared parts print to 2^60 elements: printing stops at the limit of a result. */
 static void shared_parts(void **state)
 {
@@ -287,6 +319,73 @@ static void shared_parts(void **state)
     arena_done(&a);
 }
 
+/* Every number of digits is tried, from one on. */
+static void shortest(double d, char to[64])
+{
+    if (fabs(d) < 1e15 && d == trunc(d)) {
+        snprintf(to, 64, "%.1f", d);
+        return;
+    }
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(to, 64, "%.*g", digits, d);
+        if (strtod(to, NULL) == d)
+            break;
+    }
+    if (strpbrk(to, ".e") == NULL)
+        strcat(to, ".0");
+}
+
+/* Doubles of all magnitudes, short ones, integers, subnormals, and powers of two, whose neighbours are not evenly spaced. */
+static double some_double(uint64_t x, int kind)
+{
+    static const double parts[] = { 1, 3, 7, 10, 64, 100, 1000, 1e5, 1e9 };
+    char text[40];
+    double d;
+
+    switch (kind) {
+    case 0:
+        return (double)(int64_t)(x % 2000001 - 1000000) / parts[x >> 32 & 7];
+    case 1:
+        snprintf(text, sizeof(text), "%llue%d", (unsigned long long)(x % 1000000), (int)(x >> 32) % 640 - 320);
+        return strtod(text, NULL);
+    case 2:
+        return ldexp(1, (int)(x % 2098) - 1074);
+    case 3:
+        x &= 0x800fffffffffffff; /* subnormal */
+        break;
+    default:
+        break;
+    }
+    memcpy(&d, &x, sizeof(d));
+    return d;
+}
+
+static void doubles_print_shortest(void **state)
+{
+    uint64_t x = 88172645463325252;
+
+    (void)state;
+    for (int i = 0; i < 200000; i++) {
+        struct jvalue v = { .type = JSON_NUMBER, .number = JNUMBER_DOUBLE };
+        struct arena a;
+        struct out o;
+        char expected[64];
+
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        v.d = some_double(x, i % 5);
+        if (!isfinite(v.d))
+            continue;
+        shortest(v.d, expected);
+        arena_init(&a, 1 << 16);
+        o = out_open(&a);
+        jvalue_print(&o, &v);
+        assert_string_equal((const char *)out_view(&o).p, expected);
+        arena_done(&a);
+    }
+}
+
 int main(void)
 {
     struct suite s = { 0 };
@@ -301,6 +400,8 @@ int main(void)
     suite_add(&s, "doubling is bounded", doubling, NULL);
     suite_add(&s, "long texts are charged", long_texts, NULL);
     suite_add(&s, "printing is bounded", shared_parts, NULL);
+    suite_add(&s, "printing is charged", printing_is_charged, NULL);
+    suite_add(&s, "doubles print with the fewest digits", doubles_print_shortest, NULL);
     status = suite_run("jmespath", &s);
     arena_done(&suite_arena);
     return status;

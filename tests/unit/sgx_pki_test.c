@@ -4,7 +4,7 @@
 
 #include "codec/stamp.h"
 
-#include "evidence/evidence.h"
+#include "evidence/sgx/sgx.h"
 #include "pki/intel_pki.h"
 
 #include <stdio.h>
@@ -433,6 +433,65 @@ static void many_platforms(void **state)
     arena_done(&x.a);
 }
 
+/* Evidence of format SGX_ECDSA: the report data are the hash of the custom claims and nothing else. */
+static void custom_claims_fill_the_report_data(void **state)
+{
+    static const uint8_t format[] = { 0xa3, 0xa2, 0x1e, 0x87, 0x1b, 0x4d, 0x40, 0x14, 0xb7, 0x0a, 0xa1, 0x25, 0xd2, 0xfb, 0xcd, 0x8c };
+    const struct digest d = sha256(LIT("claims"));
+
+    (void)state;
+    for (int last = 0; last < 2; last++) {
+        struct pki_options o = pki_options(NOW);
+        struct setup x;
+        struct claims claims;
+        struct out evidence;
+        struct err e = { 0 };
+        bool ok;
+
+        memcpy(o.report_data, d.p, 32);
+        memset(o.report_data + 32, 0, 32);
+        o.report_data[63] = (uint8_t)last;
+        set_up(&x, &o, pki);
+        evidence = out_open(&x.a);
+        out_u32le(&evidence, 3);
+        out_bytes(&evidence, BYTES(format));
+        out_u32le(&evidence, 0);
+        out_u64le(&evidence, x.in.evidence.n + 6);
+        out_bytes(&evidence, x.in.evidence);
+        out_text(&evidence, "claims");
+        x.in.evidence = out_view(&evidence);
+        claims = claims_open(&x.a);
+        ok = evidence_verify(evidence_kind_find(LIT("OpenEnclave")), &x.in, &x.env, &claims, NULL, &e);
+        if (last == 0) {
+            assert_ok(ok, &e);
+        } else {
+            assert_false(ok);
+            assert_refused(&e, ERR_NOT_BOUND, "second half of the report data");
+        }
+        arena_done(&x.a);
+    }
+}
+
+/* What a memo cannot keep is gone: it must not judge. */
+static void memo_without_room(void **state)
+{
+    struct pki_options o = pki_options(NOW);
+    struct pck_chain *chain;
+    struct intel_judge judge;
+    struct setup x;
+    struct err e = { 0 };
+
+    (void)state;
+    set_up(&x, &o, pki);
+    x.env.memo = memo_new(0);
+    assert_ok(pck_chain_build(pki_pck_chain(pki, &o, &x.a), &x.trust, &chain, &e), &e);
+    assert_false(intel_judge_make(chain, false, &x.env, &judge, &e));
+    assert_refused(&e, ERR_NO_MEMORY, NULL);
+    pck_chain_free(chain);
+    memo_free(x.env.memo);
+    arena_done(&x.a);
+}
+
 int main(void)
 {
     struct suite s = { 0 };
@@ -451,6 +510,8 @@ int main(void)
     suite_add(&s, "both sets as claims", sets_as_claims, NULL);
     suite_add(&s, "sets that refuse, sets of a stranger", sets_that_refuse, NULL);
     suite_add(&s, "initTimeData", init_data_needs_kss, NULL);
+    suite_add(&s, "custom claims fill the report data", custom_claims_fill_the_report_data, NULL);
+    suite_add(&s, "a memo without room", memo_without_room, NULL);
     suite_add(&s, "120 platforms, a memo of 64", many_platforms, NULL);
     status = suite_run("sgx-pki", &s);
     intel_pki_free(pki);

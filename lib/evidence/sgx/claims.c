@@ -85,6 +85,16 @@ static bool digest_is(const struct verify_env *env, const struct rule *r, struct
     return check_bytes(env->checks, r, digest_bytes(&d), bytes_part(field, 0, 32), e);
 }
 
+/* The hash of `data` and nothing else. */
+static bool report_data_is(const struct sgx_evidence *x, const struct verify_env *env, const struct rule *r, struct bytes data,
+                           struct err *e)
+{
+    const struct rule rest = { "second half of the report data", "binding of attached data", r->what, ERR_NOT_BOUND };
+
+    return digest_is(env, r, data, x->body.report_data, e)
+        && check_true(env->checks, &rest, bytes_all_zero(bytes_part(x->body.report_data, 32, 32)), "32 zero bytes", "other bytes", e);
+}
+
 /* Evidence of format SGX_ECDSA binds the buffer of custom claims instead (section 7.3). */
 static bool custom_claims_bound(const struct sgx_evidence *x, const struct evidence_input *in, const struct verify_env *env,
                                 struct err *e)
@@ -92,14 +102,13 @@ static bool custom_claims_bound(const struct sgx_evidence *x, const struct evide
     const struct rule claims = { "custom claims are bound", "Open Enclave custom claims", "custom claims", ERR_NOT_BOUND };
     const struct rule same = { "runtimeData is the custom claims buffer", "binding of attached data", "runtimeData", ERR_NOT_BOUND };
 
-    return digest_is(env, &claims, x->custom_claims, x->body.report_data, e)
+    return report_data_is(x, env, &claims, x->custom_claims, e)
         && (!in->runtime.present || check_bytes(env->checks, &same, x->custom_claims, in->runtime.data, e));
 }
 
 bool sgx_evidence_bound(void *ev, const struct evidence_input *in, const struct verify_env *env, struct err *e)
 {
     const struct rule runtime = { "runtimeData is bound", "binding of attached data", "runtimeData", ERR_NOT_BOUND };
-    const struct rule rest = { "second half of the report data", "binding of attached data", "runtimeData", ERR_NOT_BOUND };
     const struct rule kss = { "enclave has KSS for initTimeData", "binding of attached data", "initTimeData", ERR_NOT_BOUND };
     const struct rule init = { "initTimeData is bound", "binding of attached data", "initTimeData", ERR_NOT_BOUND };
     const struct sgx_evidence *x = ev;
@@ -107,10 +116,7 @@ bool sgx_evidence_bound(void *ev, const struct evidence_input *in, const struct 
 
     if (x->custom_claims_bound && !custom_claims_bound(x, in, env, e))
         return false;
-    if (in->runtime.present && !x->custom_claims_bound
-        && (!digest_is(env, &runtime, in->runtime.data, x->body.report_data, e)
-            || !check_true(env->checks, &rest, bytes_all_zero(bytes_part(x->body.report_data, 32, 32)), "32 zero bytes",
-                           "other bytes", e)))
+    if (in->runtime.present && !x->custom_claims_bound && !report_data_is(x, env, &runtime, in->runtime.data, e))
         return false;
     return !in->init.present
         || (check_true(env->checks, &kss, has_kss, "ATTRIBUTES bit 7", has_kss ? "set" : "clear", e)

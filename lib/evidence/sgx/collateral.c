@@ -207,17 +207,17 @@ static void bag_key(const struct collateral_item *item, const struct verify_env 
     memcpy(key, d.p, 32);
 }
 
-static void keep(struct intel_judge *j, const struct verify_env *env, const void *tag, const uint8_t key[32], void *v,
-                 void (*free_v)(void *))
+/* false: it could not be kept and is freed. */
+static bool keep(struct intel_judge *j, const struct verify_env *env, const void *tag, const uint8_t key[32], void *v,
+                 void (*free_v)(void *), struct err *e)
 {
     /* Judges point into memo entries only for the length of one verification, during which at most
      * a score are added (the set that counts, and two others); a memo of that size or less must not be used. */
-    if (env->memo != NULL && memo_put(env->memo, tag, key, v, free_v))
-        return;
-    if (env->memo == NULL) {
-        j->owned[j->owned_count] = v;
-        j->free_owned[j->owned_count++] = free_v;
-    }
+    if (env->memo != NULL)
+        return memo_put(env->memo, tag, key, v, free_v) || err_memory(e, "collateral");
+    j->owned[j->owned_count] = v;
+    j->free_owned[j->owned_count++] = free_v;
+    return true;
 }
 
 static const struct statement *statement_get(struct intel_judge *j, const struct collateral_item *item,
@@ -246,8 +246,7 @@ static const struct statement *statement_get(struct intel_judge *j, const struct
         statement_free(st);
         return NULL;
     }
-    keep(j, env, &tag, key, st, free_statement);
-    return st;
+    return keep(j, env, &tag, key, st, free_statement, e) ? st : NULL;
 }
 
 static const struct revocation *crl_get(struct intel_judge *j, const struct collateral_item *item, struct key *issuer_key,
@@ -288,8 +287,7 @@ static const struct revocation *crl_get(struct intel_judge *j, const struct coll
     else {
         hash_with_nul(item->body, r->item_hash);
         r->own = own;
-        keep(j, env, &tag, key, r, free_revocation);
-        return r;
+        return keep(j, env, &tag, key, r, free_revocation, e) ? r : NULL;
     }
     arena_done(&own);
     return NULL;
