@@ -19,6 +19,7 @@ struct core_link {
     size_t count;
     char path[108];
     uint64_t retry_us; /* when a closed link may be tried again */
+    bool overdue;      /* a request was not answered in time: no more are given to it until it answers again */
 };
 
 static bool connect_link(struct core_link *l)
@@ -57,6 +58,7 @@ bool corelink_open(struct front *f, struct err *e)
 bool corelink_ask_now(struct front *f, struct bytes frame, struct arena *a, struct wire_fields *ret, struct err *e)
 {
     struct core_link *l = &f->links[0];
+    uint64_t deadline = clock_monotonic_us() + (uint64_t)f->core_wait * 1000000, now;
     struct wire_header h;
     struct bytes payload;
 
@@ -65,7 +67,10 @@ bool corelink_ask_now(struct front *f, struct bytes frame, struct arena *a, stru
     for (;;) {
         struct pollfd p = { .fd = l->c.fd, .events = (short)(POLLIN | (channel_wants_write(&l->c) ? POLLOUT : 0)) };
 
-        if (poll(&p, 1, -1) < 0 && errno == EINTR)
+        now = clock_monotonic_us();
+        if (now >= deadline)
+            return err_set(e, ERR_UNAVAILABLE, "core", "does not answer within the time that limits.core_wait sets");
+        if (poll(&p, 1, (int)((deadline - now) / 1000 + 1)) < 0 && errno == EINTR)
             continue;
         if (!channel_flush(&l->c) || ((p.revents & (POLLIN | POLLHUP)) != 0 && !channel_fill(&l->c)))
             return err_set(e, ERR_UNAVAILABLE, "core", "ended the connection");
@@ -99,6 +104,7 @@ static void lose(struct core_link *l)
     channel_close(&l->c);
     l->waiting = NULL;
     l->count = 0;
+    l->overdue = false;
     l->retry_us = clock_monotonic_us() + 50000;
     while (rq != NULL) {
         struct request *next = rq->next;
@@ -113,7 +119,7 @@ static void lose(struct core_link *l)
 }
 
 /* The link of the route, or the one with the fewest requests; a closed one is opened again when its time has
- * come. */
+ * come. One that does not answer would look like the one with the fewest, and its frames would pile up. */
 static struct core_link *choose(struct front *f, uint32_t route)
 {
     struct core_link *best = NULL;
@@ -123,11 +129,11 @@ static struct core_link *choose(struct front *f, uint32_t route)
 
         if (l->c.fd < 0 && clock_monotonic_us() >= l->retry_us && !connect_link(l))
             l->retry_us = clock_monotonic_us() + 50000;
-        if (l->c.fd >= 0 && (best == NULL || l->count < best->count))
+        if (l->c.fd >= 0 && !l->overdue && (best == NULL || l->count < best->count))
             best = l;
     }
     if (route != 0 && f->links[route % f->link_count].c.fd >= 0)
-        return &f->links[route % f->link_count];
+        best = f->links[route % f->link_count].overdue ? NULL : &f->links[route % f->link_count];
     return best;
 }
 
@@ -169,7 +175,7 @@ void core_ask(struct request *rq, struct out *frame, uint64_t id, void (*on_answ
     rq->core_handed_over = false;
     rq->on_answer = on_answer;
     if (!send_to_core(rq)) {
-        (void)err_set(&e, ERR_UNAVAILABLE, "core", "no worker is there; send the request again");
+        (void)err_set(&e, ERR_UNAVAILABLE, "core", "no worker is there that answers; send the request again");
         rq->retry_after = 1;
         reply_error(rq, &e);
         return;
@@ -195,6 +201,7 @@ static void on_frame(struct core_link *l, const struct wire_header *h, struct by
     struct wire_fields f;
     struct err e = { .code = ERR_NONE };
 
+    l->overdue = false;
     while (*at != NULL && (*at)->core_id != h->id)
         at = &(*at)->next;
     rq = *at;
@@ -269,6 +276,7 @@ void corelink_expire(struct front *f, uint64_t now_us)
 
             f->links[i].waiting = rq->next;
             f->links[i].count--;
+            f->links[i].overdue = true;
             rq->next = NULL;
             unavailable(rq, "no answer within the time that limits.core_wait sets");
         }

@@ -6,6 +6,7 @@
 #include "crypto/hash.h"
 #include "os/io.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 
 struct bucket {
@@ -16,7 +17,7 @@ struct bucket {
 static bool take(struct front *f, const void *tag, const char *name, int64_t rate)
 {
     double share = (double)rate / (double)f->link_count, most = share < 1 ? 1 : share;
-    struct digest key = sha256(bytes_str(name));
+    struct digest key = sha256(bytes_str(name == NULL ? "" : name));
     struct bucket *b = memo_find(f->buckets, tag, key.p);
     uint64_t now = clock_monotonic_us();
 
@@ -49,6 +50,19 @@ static const char *lower_host(struct request *rq)
     return host;
 }
 
+/* Who has an IPv6 address has a network of at least 64 bits of them (RFC 6177): all of these have one bucket. */
+static const char *network_of(struct request *rq)
+{
+    const char *address = http_client_address(rq);
+    struct in6_addr a;
+    char text[INET6_ADDRSTRLEN];
+
+    if (inet_pton(AF_INET6, address, &a) != 1 || IN6_IS_ADDR_V4MAPPED(&a))
+        return address;
+    memset(a.s6_addr + 8, 0, 8);
+    return inet_ntop(AF_INET6, &a, text, sizeof(text)) == NULL ? address : arena_str(&rq->a, bytes_str(text));
+}
+
 static bool refuse(struct request *rq, const char *what, int64_t rate)
 {
     struct err e = { .code = ERR_NONE };
@@ -70,7 +84,7 @@ bool limit_take(struct request *rq)
         f->buckets = memo_new(65536);
     if (f->buckets == NULL)
         return true;
-    if (f->rate > 0 && !take(f, &by_address, http_client_address(rq), f->rate))
+    if (f->rate > 0 && !take(f, &by_address, network_of(rq), f->rate))
         return refuse(rq, "address", f->rate);
     if (f->tenant_rate > 0 && !take(f, &by_host, lower_host(rq), f->tenant_rate))
         return refuse(rq, "provider", f->tenant_rate);

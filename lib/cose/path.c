@@ -7,33 +7,11 @@
 
 /* Critical extensions that are processed here, or that only narrow what no rule here relies on. */
 static const struct bytes processed[] = {
-    { (const uint8_t *)"\x55\x1d\x0f", 3 },         /* keyUsage */
     { (const uint8_t *)OID_SAN, 3 },                /* subjectAltName */
-    { (const uint8_t *)"\x55\x1d\x13", 3 },         /* basicConstraints */
     { (const uint8_t *)OID_NAME_CONSTRAINTS, 3 },
     { (const uint8_t *)"\x55\x1d\x20", 3 },         /* certificatePolicies: any policy will do */
     { (const uint8_t *)"\x55\x1d\x25", 3 },         /* extendedKeyUsage */
 };
-
-static bool check_critical(const struct cert *c, enum err_code code, const char *what, struct err *e)
-{
-    struct cur list = cur_open(c->extensions);
-
-    while (cur_left(&list) > 0) {
-        struct cur ext = der_enter(&list, DER_SEQUENCE, "extension");
-        struct bytes id = der_take(&ext, DER_OID, "identifier");
-        bool known = false;
-
-        if (der_peek(&ext) != DER_BOOLEAN || !der_bool(&ext, "critical"))
-            continue;
-        for (size_t i = 0; i < COUNT(processed); i++)
-            known |= bytes_equal(id, processed[i]);
-        if (!known)
-            return err_set(e, code, what, "certificate '%.*s' has an unknown critical extension",
-                           (int)c->subject_cn.n, (const char *)c->subject_cn.p);
-    }
-    return true;
-}
 
 bool san_walk(const struct cert *c, bool (*each)(enum san_type type, struct bytes value, void *state), void *state)
 {
@@ -217,7 +195,7 @@ bool path_check(const struct cert *chain, size_t n, enum err_code code, const ch
     if (n < 2)
         return err_set(e, code, what, "the chain has %zu certificates, at least two are expected", n);
     for (size_t i = 0; i < n; i++)
-        if (!check_critical(&chain[i], code, what, e))
+        if (!cert_check_critical(&chain[i], processed, COUNT(processed), code, what, e))
             return false;
     for (size_t i = 0; i + 1 < n; i++)
         if (!check_link(chain, i, code, what, e))

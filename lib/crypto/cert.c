@@ -278,19 +278,24 @@ bool cert_extension(const struct cert *c, struct bytes oid, struct bytes *ret_va
     return false;
 }
 
-struct bytes cert_unknown_critical(const struct cert *c)
+bool cert_check_critical(const struct cert *c, const struct bytes *known, size_t count, enum err_code code, const char *what,
+                         struct err *e)
 {
     struct cur list = cur_open(c->extensions);
 
     while (cur_left(&list) > 0) {
         struct cur ext = der_enter(&list, DER_SEQUENCE, "extension");
         struct bytes id = der_take(&ext, DER_OID, "identifier");
+        bool ok = der_peek(&ext) != DER_BOOLEAN || !der_bool(&ext, "critical") || OID_IS(id, OID_BASIC_CONSTRAINTS)
+            || OID_IS(id, OID_KEY_USAGE);
 
-        if (der_peek(&ext) == DER_BOOLEAN && der_bool(&ext, "critical") && !OID_IS(id, OID_BASIC_CONSTRAINTS)
-            && !OID_IS(id, OID_KEY_USAGE))
-            return id;
+        for (size_t i = 0; i < count; i++)
+            ok = ok || bytes_equal(id, known[i]);
+        if (!ok)
+            return err_set(e, code, what, "certificate '%.*s' has an unknown critical extension", (int)c->subject_cn.n,
+                           (const char *)c->subject_cn.p);
     }
-    return (struct bytes){ NULL, 0 };
+    return true;
 }
 
 bool cert_check_time(const struct cert *c, int64_t now, const char *what, struct err *e)

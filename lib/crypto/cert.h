@@ -53,8 +53,10 @@ bool cert_check_issued(const struct cert *child, const struct cert *parent, stru
 /* Only the signature. */
 bool cert_signed_by(const struct cert *c, struct key *issuer_key);
 bool cert_self_issued(const struct cert *c);
-/* Critical extensions that this library does not process: the OID's content of the first, or empty. */
-struct bytes cert_unknown_critical(const struct cert *c);
+/* RFC 5280 section 4.2: that no extension is critical but those that are processed: basicConstraints, keyUsage, and what
+ * the caller processes or what does not restrict its use (`known`: contents of OIDs). */
+bool cert_check_critical(const struct cert *c, const struct bytes *known, size_t count, enum err_code code, const char *what,
+                         struct err *e) CHECKED;
 
 /* PEM text (other blocks and text between are skipped) or DER certificates one behind the other; at most `max`. */
 bool certs_read(struct bytes in, size_t max, const char *what, struct arena *a,

@@ -75,6 +75,12 @@ static bool find_signer(struct signed_request *r, struct arena *a, struct err *e
     return true;
 }
 
+/* Which may be critical in a signer's chain: extendedKeyUsage, subjectAltName and certificatePolicies say for what else its
+ * owner has the certificate; nameConstraints would have to be followed. */
+static const struct bytes harmless[] = {
+    { (const uint8_t *)"\x55\x1d\x25", 3 }, { (const uint8_t *)"\x55\x1d\x11", 3 }, { (const uint8_t *)"\x55\x1d\x20", 3 },
+};
+
 /* Step 5: each certificate is issued by the next; the last is a self-signed CA. */
 static bool check_chain(const struct signed_request *r, int64_t now, struct arena *a, struct err *e)
 {
@@ -87,6 +93,7 @@ static bool check_chain(const struct signed_request *r, int64_t now, struct aren
             return err_set(e, ERR_SIGNER_CHAIN, WHAT, "Unable to find issuer certificate %s",
                            name_text(c->issuer, a));
         if (!key_from_spki(issuer->spki, WHAT, &key, e)
+            || !cert_check_critical(c, harmless, COUNT(harmless), ERR_SIGNER_CHAIN, WHAT, e)
             || !cert_check_issued(c, issuer, key, ERR_SIGNER_CHAIN, WHAT, e))
             return false;
         if (now != ANY_TIME && !cert_check_time(c, now, WHAT, e))

@@ -445,6 +445,36 @@ static void reload(void **state)
         ;
 }
 
+/* A worker that does not answer looks like the one with the least to do: a request of each front finds out, no more. When it
+ * answers again it is given requests again. */
+static void worker_that_hangs(void **state)
+{
+    static const char *const dev[] = { "--dev", NULL };
+    const struct bytes none = { NULL, 0 };
+    struct service own;
+    pid_t workers[4];
+    size_t count;
+
+    (void)state;
+    service_start(&own, "base_url = https://localhost:8443\nworkers = 2\n[limits]\ncore_wait = 1\n", dev);
+    count = process_children(service_child(&own, "avouch-core"), workers, COUNT(workers));
+    assert_int_equal(count, 2);
+    for (int k = 0; k < 40; k++) /* connections spread by chance: by now each front has begun to serve */
+        assert_int_equal(service_call(&own, "GET", "/certs", NULL, none).status, 200);
+    for (size_t i = 0; i < count; i++) {
+        unsigned refused = 0;
+
+        assert_int_equal(kill(workers[i], SIGSTOP), 0);
+        for (int k = 0; k < 12; k++)
+            refused += service_call(&own, "GET", "/certs", NULL, none).status == 503;
+        assert_true(refused <= 2);
+        assert_int_equal(kill(workers[i], SIGCONT), 0);
+        while (service_call(&own, "GET", "/certs", NULL, none).status != 200)
+            ;
+    }
+    assert_int_equal(service_stop(&own), 0);
+}
+
 static void stops_cleanly(void **state)
 {
     (void)state;
@@ -480,6 +510,7 @@ int main(void)
     for (size_t i = 0; i < COUNT(probes); i++)
         suite_add(&s, arena_printf(&the.a, "core dies of %s", probes[i]), core_dies, (void *)(uintptr_t)probes[i]);
     suite_add(&s, "core refuses nonsense", core_refuses_nonsense, NULL);
+    suite_add(&s, "a worker that hangs", worker_that_hangs, NULL);
     suite_add(&s, "reload", reload, NULL);
     suite_add(&s, "stops cleanly", stops_cleanly, NULL);
     return suite_run("attest", &s);

@@ -159,6 +159,22 @@ pid_t service_child(struct service *s, const char *name)
     return found;
 }
 
+size_t process_children(pid_t parent, pid_t *ret, size_t max)
+{
+    char path[64], text[1024];
+    size_t n = 0;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent, (int)parent);
+    f = fopen(path, "r");
+    if (f != NULL && fgets(text, sizeof(text), f) != NULL)
+        for (char *p = strtok(text, " "); p != NULL && n < max; p = strtok(NULL, " "))
+            ret[n++] = (pid_t)atoi(p);
+    if (f != NULL)
+        fclose(f);
+    return n;
+}
+
 int service_stop(struct service *s)
 {
     char command[128];

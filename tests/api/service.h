@@ -27,6 +27,8 @@ void service_start_again(struct service *s);
 void service_restart(struct service *s, const char *config, const char *const *arguments);
 /* Process of this name that the service has started; 0: there is none now. */
 pid_t service_child(struct service *s, const char *name);
+/* Children of a process, at most `max`; how many. */
+size_t process_children(pid_t parent, pid_t *ret, size_t max);
 /* SIGTERM; the exit status of avouchd. */
 int service_stop(struct service *s);
 

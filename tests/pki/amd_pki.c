@@ -224,6 +224,8 @@ struct amd_leaf amd_leaf_new(const struct amd_pki *p, const struct amd_leaf_spec
               s->not_before != 0 ? s->not_before : p->now - YEAR,
               s->not_after != 0 ? s->not_after : p->now + 6 * (int64_t)YEAR);
     add_amd(x, p, s);
+    if (s->odd_critical)
+        add_known(x, NID_netscape_comment, "critical,odd");
     leaf.der = finish(p->a, x, p->ca[s->kind], s->pkcs1);
     return leaf;
 }

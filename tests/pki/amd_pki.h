@@ -36,6 +36,7 @@ struct amd_leaf_spec {
     int spl_override;           /* > 255: blSPL of this value */
     bool pkcs1;                 /* signed with RSASSA-PKCS1-v1_5 */
     bool p256;                  /* key on the wrong curve */
+    bool odd_critical;          /* a critical extension that nobody knows */
 };
 struct amd_leaf {
     EVP_PKEY *key;

@@ -104,6 +104,8 @@ static X509 *certificate(const struct pki_options *o, const char *cn, const char
         add_extension(x, NID_basic_constraints, "critical,CA:FALSE");
         add_extension(x, NID_key_usage, "critical,digitalSignature,nonRepudiation");
     }
+    if (o->odd_critical != NULL && strcmp(o->odd_critical, cn) == 0)
+        add_extension(x, NID_netscape_comment, "critical,odd");
     return x;
 }
 

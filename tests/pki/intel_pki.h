@@ -24,6 +24,7 @@ struct pki_options {
     int tcb_version;            /* 2 or 3 */
     int64_t eval_number, qe_eval_number;
     bool revoke_pck, revoke_intermediate, revoke_signer;
+    const char *odd_critical;   /* CN of a certificate that has a critical extension which nobody knows; or NULL */
     const char *root_cn;        /* another name: not Intel's */
     const char *identity_id;    /* "QE" */
     const char *advisory;       /* id of the platform's level, or NULL */

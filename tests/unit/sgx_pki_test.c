@@ -50,10 +50,16 @@ BEND(unbound_key, o->break_qe_binding = true)
 BEND(debug_enclave, o->debug = true)
 BEND(last_second, o->coll_to = NOW; o->cert_to = NOW)
 BEND(first_second, o->coll_from = NOW; o->cert_from = NOW)
+BEND(odd_leaf, o->odd_critical = "Intel SGX PCK Certificate")
+BEND(odd_intermediate, o->odd_critical = "Intel SGX PCK Processor CA")
+BEND(odd_signer, o->odd_critical = "Intel SGX TCB Signing")
 BEND(numbers_differ, o->qe_eval_number = 18)
 
 static const struct row rows[] = {
     { "everything well", nothing, ERR_NONE, "OK" },
+    { "PCK certificate with an unknown critical extension", odd_leaf, ERR_PCK_CHAIN_INVALID, "'Intel SGX PCK Certificate' has an unknown critical" },
+    { "PCK CA with an unknown critical extension", odd_intermediate, ERR_PCK_CHAIN_INVALID, "'Intel SGX PCK Processor CA' has an unknown critical" },
+    { "TCB signer with an unknown critical extension", odd_signer, ERR_TCB_CHAIN_INVALID, "'Intel SGX TCB Signing' has an unknown critical" },
     { "Platform CA with seven entries", platform_ca, ERR_NONE, "OK" },
     { "TCB info version 2", version_2, ERR_NONE, "OK" },
     { "debug enclave: the policy decides", debug_enclave, ERR_NONE, "OK" },

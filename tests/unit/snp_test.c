@@ -1487,7 +1487,7 @@ static void own_vendor(void **state)
 
 enum leaf_change {
     LC_NONE, LC_WRAPPED, LC_NO_HWID, LC_SHORT_HWID, LC_OMIT_BL, LC_OMIT_TEE, LC_OMIT_SNP, LC_OMIT_UCODE, LC_OMIT_FMC,
-    LC_SPL_256, LC_PRODUCT_OTHER, LC_PKCS1, LC_P256, LC_OTHER_CN, LC_EXPIRED, LC_FUTURE, LC_SKEW, LC_KIND,
+    LC_SPL_256, LC_PRODUCT_OTHER, LC_PKCS1, LC_P256, LC_OTHER_CN, LC_EXPIRED, LC_FUTURE, LC_SKEW, LC_KIND, LC_CRITICAL,
 };
 
 static const struct own_leaf {
@@ -1514,6 +1514,7 @@ static const struct own_leaf {
     { "signed with PKCS #1", &milan, LC_PKCS1, 0, ERR_CERT_SIGNATURE_ALGORITHM, "found RS384" },
     { "key on P-256", &milan, LC_P256, 0, ERR_LEAF_MISSING, "expected 'P-384', found 'P-256'" },
     { "leaf of another name", &milan, LC_OTHER_CN, 0, ERR_LEAF_MISSING, "none of 3 certificates" },
+    { "unknown critical extension", &milan, LC_CRITICAL, 0, ERR_CERT_EXTENSION, "'SEV-VCEK' has an unknown critical extension" },
     { "leaf over", &milan, LC_EXPIRED, 0, ERR_CERT_EXPIRED, "validity of SEV-VCEK" },
     { "leaf not begun", &milan, LC_FUTURE, 0, ERR_CERT_NOT_YET_VALID, "validity of SEV-VCEK" },
     { "leaf begins in two minutes: clocks differ", &milan, LC_SKEW, 0, ERR_NONE, NULL },
@@ -1535,6 +1536,7 @@ static void change_leaf(struct amd_leaf_spec *s, enum leaf_change ch)
     case LC_PRODUCT_OTHER: s->product = "Genoa-B1"; break;
     case LC_PKCS1: s->pkcs1 = true; break;
     case LC_P256: s->p256 = true; break;
+    case LC_CRITICAL: s->odd_critical = true; break;
     case LC_OTHER_CN: s->cn = "VCEK"; break; /* the name that two peers look for */
     case LC_EXPIRED: s->not_after = NOW - 1000; break;
     case LC_FUTURE: s->not_before = NOW + 1000; break;

@@ -116,7 +116,7 @@ static bool check_chain(struct statement *st, const struct verify_env *env, stru
         return err_set(e, ERR_TCB_CHAIN_INVALID, what, "%s", inner.why);
     if (st->signer.ca)
         return err_set(e, ERR_TCB_CHAIN_INVALID, what, "TCB signing certificate is a CA");
-    return true;
+    return cert_check_critical(&st->signer, NULL, 0, ERR_TCB_CHAIN_INVALID, what, e);
 }
 
 /* SHA-256 of a document with the NUL that ends it in Open Enclave's endorsements: what tokens state. */

@@ -257,7 +257,9 @@ static bool check_links(struct pck_chain *c, struct err *e)
         anchor = c->root;
     else
         anchor.subject = c->intermediate.issuer; /* the anchor was found by this name */
-    return cert_check_issued(&c->intermediate, &anchor, c->root_key, ERR_PCK_CHAIN_INVALID, WHAT, e)
+    return cert_check_critical(&c->intermediate, NULL, 0, ERR_PCK_CHAIN_INVALID, WHAT, e)
+        && cert_check_critical(&c->leaf, NULL, 0, ERR_PCK_CHAIN_INVALID, WHAT, e)
+        && cert_check_issued(&c->intermediate, &anchor, c->root_key, ERR_PCK_CHAIN_INVALID, WHAT, e)
         && cert_check_issued(&c->leaf, &c->intermediate, c->intermediate_key, ERR_PCK_CHAIN_INVALID, WHAT, e);
 }
 

@@ -411,6 +411,9 @@ static bool chain_anew(const struct snp_evidence *ev, const struct cert *cert, e
         || !check_fact(env->checks, &root, found, "an ARK of AMD or a configured anchor",
                        "the CA was issued by another root", e))
         return false;
+    if (!cert_check_critical(cert, NULL, 0, ERR_CERT_EXTENSION, WHAT, e)
+        || !cert_check_critical(&ret->ca->cert, NULL, 0, ERR_CERT_EXTENSION, WHAT, e))
+        return false;
     ret->leaf = leaf_new(cert, line, ret->ca, env->checks, e);
     ret->own_leaf = ret->leaf != NULL;
     return ret->own_leaf;

@@ -10,8 +10,6 @@
 #define OID_SAN "\x55\x1d\x11"
 #define OID_POLICIES "\x55\x1d\x20"
 #define OID_DIRECTORY_ATTRIBUTES "\x55\x1d\x09"
-#define OID_BASIC_CONSTRAINTS "\x55\x1d\x13"
-#define OID_KEY_USAGE "\x55\x1d\x0f"
 #define OID_TCG_AK "\x67\x81\x05\x08\x03" /* tcg-kp-AIKCertificate, 2.23.133.8.3 */
 #define OID_TCG_EK "\x67\x81\x05\x08\x01" /* tcg-kp-EKCertificate, 2.23.133.8.1 */
 
@@ -147,29 +145,10 @@ static bool is_anchor(const struct cert *c, const struct trust *t)
 }
 
 /* Critical extensions that this walk understands or that do not restrict what it decides. */
-static bool check_critical(const struct cert *c, const char *what, struct err *e)
-{
-    static const struct bytes known[] = {
-        { (const uint8_t *)OID_EKU, 3 },      { (const uint8_t *)OID_SAN, 3 },
-        { (const uint8_t *)OID_POLICIES, 3 }, { (const uint8_t *)OID_DIRECTORY_ATTRIBUTES, 3 },
-        { (const uint8_t *)OID_BASIC_CONSTRAINTS, 3 }, { (const uint8_t *)OID_KEY_USAGE, 3 },
-    };
-    struct cur list = cur_open(c->extensions);
-
-    while (cur_left(&list) > 0) {
-        struct cur ext = der_enter(&list, DER_SEQUENCE, "extension");
-        struct bytes id = der_take(&ext, DER_OID, "identifier");
-        bool critical = der_peek(&ext) == DER_BOOLEAN && der_bool(&ext, "critical"), ok = !critical;
-
-        for (size_t i = 0; i < COUNT(known); i++)
-            ok |= bytes_equal(id, known[i]);
-        if (!ok)
-            return err_set(e, ERR_AK_CERT_CHAIN, what,
-                           "certificate '%.*s' has a critical extension that is not known",
-                           (int)c->subject_cn.n, (const char *)c->subject_cn.p);
-    }
-    return true;
-}
+static const struct bytes known_critical[] = {
+    { (const uint8_t *)OID_EKU, 3 }, { (const uint8_t *)OID_SAN, 3 }, { (const uint8_t *)OID_POLICIES, 3 },
+    { (const uint8_t *)OID_DIRECTORY_ATTRIBUTES, 3 },
+};
 
 static bool has_usage(const struct cert *c, struct bytes usage)
 {
@@ -254,7 +233,7 @@ static bool check_chain(const struct cert *leaf, const struct cert *more, size_t
         AUTO_KEY parent_key = NULL;
         const struct cert *parent;
 
-        if (!cert_check_time(at, env->now, what, e) || !check_critical(at, what, e))
+        if (!cert_check_time(at, env->now, what, e) || !cert_check_critical(at, known_critical, COUNT(known_critical), ERR_AK_CERT_CHAIN, what, e))
             return false;
         if (is_anchor(at, env->trust))
             return check_leaf(leaf, root_of(at), ek, what, e);
