@@ -80,7 +80,7 @@ static bool keep_certificate(const struct options *o, const struct json *j, stru
     if (!member(j, "akCertificate", a, &der, e))
         return false;
     if (o->aik_cert_path != NULL)
-        return file_write(o->aik_cert_path, der, e);
+        return file_replace(o->aik_cert_path, der, a, e); /* a daemon may read it just now */
     {
         struct out pem = out_open(a);
 

@@ -44,6 +44,8 @@ struct bytes pcrs_json(const struct pcr_set *s, struct arena *a);
 /* A whole file; `ret->p` NULL where it does not exist. */
 bool file_read(const char *path, struct arena *a, struct bytes *ret, struct err *e) CHECKED;
 bool file_write(const char *path, struct bytes content, struct err *e) CHECKED;
+/* The old file or the new one, whatever happens meanwhile and whoever reads; for what others read, not for devices. */
+bool file_replace(const char *path, struct bytes content, struct arena *a, struct err *e) CHECKED;
 
 /* Hardware reports that this kernel offers, or why it offers none. */
 struct hardware {

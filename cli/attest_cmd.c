@@ -61,8 +61,7 @@ static int refused(const struct http_answer *answer, struct arena *a)
         (void)json_string(json_member(error, "code"), &code);
         (void)json_string(json_member(error, "message"), &message);
     }
-    fprintf(stderr, "avouch: HTTP %ld %.*s: %.*s\n", answer->status, (int)code.n, (const char *)code.p, (int)message.n,
-            (const char *)message.p);
+    fprintf(stderr, "avouch: HTTP %ld %s: %s\n", answer->status, cli_clean(code, a), cli_clean(message, a));
     return answer->status >= 500 || answer->status == 429 || answer->status == 408 ? EXIT_UNDECIDED : EXIT_REFUSED;
 }
 

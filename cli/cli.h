@@ -33,6 +33,8 @@ int cli_status(const struct err *e);
 /* File of at most 64 MiB, "-" is standard input; EXIT_USAGE problems are told on stderr. */
 bool cli_read(const char *path, struct arena *a, struct bytes *ret) CHECKED;
 void cli_print(struct bytes b);
+/* For people: controls of ASCII and C1 as '?'. Tokens, evidence and services are strangers, and a terminal obeys. */
+const char *cli_clean(struct bytes text, struct arena *a);
 /* One line, as JSON documents are written. */
 void cli_print_line(struct bytes b);
 /* {"code","message","hint"} */

@@ -1,19 +1,20 @@
 /* collateral_forecast.c: avouch collateral forecast: what a TCB recovery will do to a fleet, before it does.
  *
  * Each piece of evidence is verified once with each evaluation number that is on hand for its platform. The
- * standard number is what the service asks for by itself; a set becomes standard a year after its recovery event
+ * standard number is what the service asks for by itself; when a set becomes the standard says lib/evidence/sgx
  * (evidence-sgx 4.3). Collateral that is over still shows what a set says of a platform, so dates of collateral
  * are not part of the comparison. */
 #include "cli/collateral_priv.h"
 
 #include "codec/hex.h"
 #include "codec/stamp.h"
+#include "evidence/sgx/sgx.h"
 #include "os/io.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_SETS = 32, YEAR = 365 * 86400 };
+enum { MAX_SETS = 32 };
 
 struct set {
     int64_t number;
@@ -23,9 +24,8 @@ struct set {
 
 /* Of the newest list of evaluation numbers that is on hand. */
 struct calendar {
-    int64_t issued, standard;
-    int64_t number[MAX_SETS], event[MAX_SETS];
-    size_t count;
+    struct eval_numbers numbers;
+    int64_t standard;
 };
 
 struct forecast {
@@ -74,27 +74,19 @@ static bool read_cache(struct forecast *f)
 
 static void read_calendar(struct forecast *f, const struct need_key *tcb, struct calendar *ret)
 {
-    *ret = (struct calendar){ .issued = -1 };
+    *ret = (struct calendar){ .numbers.issue = -1 };
     for (size_t i = 0; i < f->collateral.count; i++) {
         const struct collateral_item *c = &f->collateral.list[i];
-        const struct json *doc, *numbers;
-        struct calendar cal = { .issued = c->from };
+        struct eval_numbers n;
+        const struct json *doc;
+        int64_t early;
 
-        if (c->kind != COLL_EVAL_NUMBERS || !bytes_is(c->id, tcb->tdx ? "TDX" : "SGX") || c->from <= ret->issued
-            || !json_parse(c->body, JSON_DEPTH, "numbers", &f->c->a, &doc, NULL))
+        if (c->kind != COLL_EVAL_NUMBERS || !json_parse(c->body, JSON_DEPTH, "numbers", &f->c->a, &doc, NULL)
+            || !eval_numbers_parse(json_member(doc, "tcbEvaluationDataNumbers"), &f->c->a, &n, NULL) || n.tdx != tcb->tdx
+            || n.issue <= ret->numbers.issue)
             continue;
-        numbers = json_member(json_member(doc, "tcbEvaluationDataNumbers"), "tcbEvalNumbers");
-        for (const struct json *n = numbers == NULL ? NULL : numbers->child; n != NULL && cal.count < MAX_SETS; n = n->next) {
-            struct bytes event;
-
-            if (json_int(json_member(n, "tcbEvaluationDataNumber"), &cal.number[cal.count]) && json_string(json_member(n, "tcbRecoveryEventDate"), &event)
-                && stamp_parse(event, &cal.event[cal.count]))
-                cal.count++;
-        }
-        for (size_t k = 0; k < cal.count; k++)
-            if (cal.event[k] + YEAR <= f->c->at && cal.number[k] > cal.standard)
-                cal.standard = cal.number[k];
-        *ret = cal;
+        ret->numbers = n;
+        eval_numbers_pick(&n, f->c->at, &ret->standard, &early);
     }
 }
 
@@ -136,7 +128,7 @@ static void evaluate(struct forecast *f, const struct evidence_kind *kind, struc
     settings.accept_tcb = ~(uint32_t)0;
     settings.tcb_eval_number = s->number;
     settings.mix_eval_numbers = true;
-    settings.expired_grace = (int64_t)100 * YEAR;
+    settings.expired_grace = (int64_t)100 * 366 * 86400;
     if (!kind->parse(&in, &f->c->a, &ev, &s->error))
         return;
     (void)!kind->verify(ev, &env, &s->error);
@@ -174,9 +166,9 @@ static size_t baseline(const struct forecast *f, const struct calendar *cal, con
 
 static const char *when_of(const struct forecast *f, const struct calendar *cal, int64_t number)
 {
-    for (size_t i = 0; i < cal->count; i++)
-        if (cal->number[i] == number)
-            return arena_str(&f->c->a, bytes_str(stamp_text(cal->event[i] + YEAR).s));
+    for (size_t i = 0; i < cal->numbers.count; i++)
+        if (cal->numbers.list[i].number == number)
+            return arena_str(&f->c->a, bytes_str(stamp_text(cal->numbers.list[i].event + EVAL_STANDARD_AFTER).s));
     return NULL;
 }
 

@@ -17,9 +17,36 @@ int cli_status(const struct err *e)
     return e->code == ERR_USAGE ? EXIT_USAGE : err_is_undecided(e->code) ? EXIT_UNDECIDED : EXIT_REFUSED;
 }
 
+/* Lines stay where `lines` says so. C1 controls are two bytes of UTF-8. */
+static void clean(char *text, size_t n, bool lines)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint8_t c = (uint8_t)text[i], before = i == 0 ? 0 : (uint8_t)text[i - 1];
+
+        if ((c < ' ' && !(lines && c == '\n')) || c == 0x7f || (before == 0xc2 && c >= 0x80 && c <= 0x9f))
+            text[i] = '?';
+        if (text[i] == '?' && before == 0xc2)
+            text[i - 1] = '?';
+    }
+}
+
+const char *cli_clean(struct bytes text, struct arena *a)
+{
+    char *copy = arena_str(a, text);
+
+    if (copy == NULL)
+        return "";
+    clean(copy, text.n, false);
+    return copy;
+}
+
 int cli_error(const struct err *e)
 {
-    fprintf(stderr, "avouch: %s: %s\n", e->what, e->why);
+    struct err shown = *e;
+
+    clean(shown.what, strlen(shown.what), false);
+    clean(shown.why, strlen(shown.why), true);
+    fprintf(stderr, "avouch: %s: %s\n", shown.what, shown.why);
     if (err_hint(e->code)[0] != 0 && e->code != ERR_USAGE)
         fprintf(stderr, "        %s: %s\n", err_name(e->code), err_hint(e->code));
     return cli_status(e);

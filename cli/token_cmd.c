@@ -53,11 +53,12 @@ static bool parse(struct args *x, struct err *e)
 static void print_member_lines(const struct json *j, struct arena *a)
 {
     for (const struct json *m = j->child; m != NULL; m = m->next) {
-        struct out o = out_open(a);
+        struct out o = out_open(a), name = out_open(a);
         int64_t t;
 
         json_print(&o, m, false);
-        printf("  %.*s = %.*s", (int)m->name.n, (const char *)m->name.p, (int)out_view(&o).n, (const char *)o.p);
+        json_print_string(&name, m->name); /* as it is written: what an escape stands for is nobody's to obey */
+        printf("  %s = %s", cli_clean(bytes_part(out_view(&name), 1, out_view(&name).n - 2), a), cli_clean(out_view(&o), a));
         if ((bytes_is(m->name, "exp") || bytes_is(m->name, "nbf") || bytes_is(m->name, "iat")) && json_int(m, &t))
             printf("  (%s)", stamp_text(t).s);
         putchar('\n');
@@ -115,19 +116,30 @@ static bool read_keys(struct args *x, struct bytes *ret, struct err *e)
     return true;
 }
 
+/* What is no key set says nothing about the token: a proxy's page, a file that was cut. */
+static bool read_set(struct args *x, struct bytes keys, const struct json **ret, struct err *e)
+{
+    struct err why = { .code = ERR_NONE };
+    const struct json *set;
+
+    if (!json_parse(keys, JSON_DEPTH, "key set", &x->a, &set, &why))
+        return err_set(e, ERR_UNAVAILABLE, "key set", "%s", why.why);
+    *ret = json_member(set, "keys");
+    return json_is(*ret, JSON_ARRAY) || err_set(e, ERR_UNAVAILABLE, "key set", "has no list of keys");
+}
+
 /* Keys that this tool cannot use are passed over: a set may hold some for other algorithms. */
 static bool check_signature(struct args *x, struct bytes keys, struct err *e)
 {
-    const struct json *set, *list;
+    const struct json *list;
     struct err last = { .code = ERR_NONE };
     bool kid_known = false;
 
     if (x->jws.is_unsigned)
         return err_set(e, ERR_SIGNATURE, "token", "is not signed (alg none): a token for a draft policy proves nothing");
-    if (!json_parse(keys, JSON_DEPTH, "key set", &x->a, &set, e))
+    if (!read_set(x, keys, &list, e))
         return false;
-    list = json_member(set, "keys");
-    for (const struct json *j = list == NULL ? NULL : list->child; j != NULL; j = j->next) {
+    for (const struct json *j = list->child; j != NULL; j = j->next) {
         struct bytes kid = { NULL, 0 };
         struct jwk k;
         bool ok;
@@ -149,15 +161,19 @@ static bool check_signature(struct args *x, struct bytes keys, struct err *e)
                    x->jws.kid.n == 0 ? "" : arena_str(&x->a, x->jws.kid));
 }
 
+/* Differences of `at`, which is far from both ends, cannot overflow. */
 static bool check_times(struct args *x, int64_t at, struct err *e)
 {
+    const struct json *from = json_member(x->claims, "nbf");
     int64_t exp, nbf;
 
     if (!json_int(json_member(x->claims, "exp"), &exp))
-        return err_set(e, ERR_FORMAT, "token", "'exp' is missing");
-    if (at > exp + SKEW)
+        return err_set(e, ERR_FORMAT, "token", "'exp' is missing or no whole number");
+    if (at - SKEW > exp)
         return err_set(e, ERR_CERT_EXPIRED, "token", "expired at %s, now is %s", stamp_text(exp).s, stamp_text(at).s);
-    if (json_int(json_member(x->claims, "nbf"), &nbf) && at + SKEW < nbf)
+    if (from != NULL && !json_int(from, &nbf))
+        return err_set(e, ERR_FORMAT, "token", "'nbf' is no whole number");
+    if (from != NULL && at + SKEW < nbf)
         return err_set(e, ERR_CERT_EXPIRED, "token", "is valid from %s, now is %s", stamp_text(nbf).s, stamp_text(at).s);
     return true;
 }
@@ -184,7 +200,8 @@ static int verify(struct args *x)
         return EXIT_USAGE;
     ok = parse(x, &e) && read_keys(x, &keys, &e) && check_signature(x, keys, &e) && check_issuer(x, &e) && check_times(x, at, &e);
     if (!x->json)
-        return ok ? (printf("valid: signature by %.*s, issuer and times hold at %s\n", (int)x->jws.kid.n, (const char *)x->jws.kid.p,
+        return ok ? (printf("valid: signature by %s, %s at %s\n", cli_clean(x->jws.kid, &x->a),
+                            x->issuer == NULL && x->url == NULL ? "times hold; its issuer was not compared (--issuer)," : "issuer and times hold",
                             stamp_text(at).s),
                      EXIT_VALID)
                   : cli_error(&e);

@@ -9,6 +9,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static const char help[] =
@@ -200,9 +201,18 @@ static bool configure(struct verification *v, struct bytes text, struct policy *
 {
     struct policy_diagnostics diag = policy_diagnostics_open(&v->a);
     const struct claim *c;
+    const char *number;
 
     if (!policy_compile(text, bytes_str(v->kind->name), ret, &diag, e))
         return false;
+    c = policy_property(*ret, "x-ms-sgx-tcbidentifier");
+    if (c != NULL && !bytes_is(c->text, "azuredefault")) {
+        number = arena_str(&v->a, c->text);
+        if (number == NULL)
+            return err_memory(e, "policy");
+        v->settings.tcb_identifier = c->text;
+        v->settings.tcb_eval_number = strtol(number, NULL, 10); /* the compiler has seen that it is one, of nine digits at most */
+    }
     c = policy_property(*ret, "required_pcr_mask");
     if (c != NULL)
         v->settings.required_pcr_mask = (uint32_t)c->integer;
@@ -270,7 +280,7 @@ static void print_claims(struct verification *v, const char *title, unsigned use
         if (!any)
             printf("\n%s\n", title);
         any = true;
-        printf("  %.*s = %.*s", (int)c->name.n, (const char *)c->name.p, (int)n, (const char *)value.p);
+        printf("  %s = %s", cli_clean(c->name, &v->a), cli_clean(bytes_part(value, 0, n), &v->a));
         if (n < value.n)
             printf("... (%zu bytes)", value.n);
         putchar('\n');
@@ -284,15 +294,15 @@ static void print_text(struct verification *v, const char *result, const struct 
     printf("%s: %s at %s", v->kind->name, result, stamp_text(v->at).s);
     printf(v->status == NULL ? "\n" : ", platform status %s\n", v->status);
     if (e->code != ERR_NONE)
-        printf("\n%s: %s\n  %s: %s\n", e->what, e->why, err_name(e->code), err_hint(e->code));
+        printf("\n%s: %s\n  %s: %s\n", e->what, cli_clean(bytes_str(e->why), &v->a), err_name(e->code), err_hint(e->code));
     printf("\nchecks\n");
     for (const struct check *c = v->checks.first; c != NULL; c = c->next) {
         printf("  %c %s", marks[c->result], c->name);
         if (c->result == CHECK_OK)
-            printf(": %s\n", c->actual != NULL ? c->actual : "ok");
+            printf(": %s\n", c->actual != NULL ? cli_clean(bytes_str(c->actual), &v->a) : "ok");
         else
-            printf(": %s%s%s%s\n", c->expected == NULL ? "" : "expected ", c->expected == NULL ? "" : c->expected,
-                   c->expected == NULL || c->actual == NULL ? "" : ", found ", c->actual == NULL ? "" : c->actual);
+            printf(": %s%s%s%s\n", c->expected == NULL ? "" : "expected ", c->expected == NULL ? "" : cli_clean(bytes_str(c->expected), &v->a),
+                   c->expected == NULL || c->actual == NULL ? "" : ", found ", c->actual == NULL ? "" : cli_clean(bytes_str(c->actual), &v->a));
     }
     print_claims(v, "claims", CLAIM_TO_TOKEN, SIZE_MAX);
     print_claims(v, "claims that only a policy sees (--json has them whole)", CLAIM_TO_POLICY, LONG_VALUE);

@@ -17,6 +17,17 @@ static struct bytes text(struct cur *c, const char *field)
     return cur_take(c, cur_ok(c) ? n : 0, field);
 }
 
+/* What a later request may send as a header: one line. */
+static struct bytes header_text(struct cur *c, const char *field)
+{
+    struct bytes b = text(c, field);
+
+    for (size_t i = 0; i < b.n && cur_ok(c); i++)
+        if (b.p[i] < ' ' || b.p[i] == 0x7f)
+            cur_wrong(c, field, "printable characters");
+    return b;
+}
+
 static void read_record(struct cur *c, struct record *r)
 {
     uint16_t count;
@@ -25,8 +36,8 @@ static void read_record(struct cur *c, struct record *r)
     r->source = text(c, "source");
     r->fetched = (int64_t)cur_u64le(c, "time");
     r->max_age = cur_u32le(c, "max-age");
-    r->etag = text(c, "etag");
-    r->modified = text(c, "last-modified");
+    r->etag = header_text(c, "etag");
+    r->modified = header_text(c, "last-modified");
     count = cur_u16le(c, "count");
     if (cur_ok(c) && (count == 0 || count > BUNDLE_MAX_BODIES))
         cur_wrong(c, "count", "1 to 8 bodies");

@@ -79,9 +79,9 @@ struct net *engine_net(struct engine *x)
 
 /* -- answers -- */
 
-void engine_reply(const struct slot *t, const char *errors, unsigned retry_after, engine_done *done, void *user)
+void engine_reply(const struct slot *t, const char *errors, enum err_code code, unsigned retry_after, engine_done *done, void *user)
 {
-    struct engine_answer r = { .errors = errors, .retry_after = retry_after };
+    struct engine_answer r = { .errors = errors, .code = code, .retry_after = retry_after };
 
     if (t->content != NULL) {
         r.record = &t->content->record;
@@ -116,11 +116,11 @@ static bool answer_from_cache(struct engine *x, struct slot *t, int64_t newer, e
         return false;
     x->hits++;
     if (t->content->v.from >= newer) {
-        engine_reply(t, "", 0, done, user);
+        engine_reply(t, "", ERR_NONE, 0, done, user);
         return true;
     }
     snprintf(text, sizeof(text), "the newest that the sources had is that of %s", stamp_text(t->content->v.from).s);
-    engine_reply(t, text, engine_seconds(t->recheck_us, now), done, user);
+    engine_reply(t, text, ERR_COLLATERAL_MISSING, engine_seconds(t->recheck_us, now), done, user);
     return true;
 }
 
@@ -139,7 +139,7 @@ static bool ask(struct engine *x, struct bytes key, enum engine_mode mode, int64
         return err_memory(e, "collateral");
     if (mode == ENGINE_CACHED) {
         x->hits += t->content != NULL;
-        engine_reply(t, t->content == NULL ? "is not in the cache" : "", 0, done, user);
+        engine_reply(t, t->content == NULL ? "is not in the cache" : "", ERR_COLLATERAL_MISSING, 0, done, user);
     }
     if (mode == ENGINE_CACHED || (mode == ENGINE_FETCH && answer_from_cache(x, t, newer, done, user))) {
         if (x->options.forever)
@@ -148,14 +148,14 @@ static bool ask(struct engine *x, struct bytes key, enum engine_mode mode, int64
     }
     x->misses++;
     if (t->job == NULL && now < t->retry_us && mode == ENGINE_FETCH) {
-        engine_reply(t, t->errors, engine_seconds(t->retry_us, now), done, user);
+        engine_reply(t, t->errors, t->code, engine_seconds(t->retry_us, now), done, user);
         return true;
     }
     x->joined += t->job != NULL;
     if (t->job == NULL) {
         fresh_job = true;
         if (job_new(x, t) == NULL) {
-            engine_reply(t, "too many other items are being fetched", 5, done, user);
+            engine_reply(t, "too many other items are being fetched", ERR_COLLATERAL_MISSING, 5, done, user);
             return true;
         }
     }

@@ -19,6 +19,7 @@ struct engine_answer {
     const struct record *record; /* NULL: none is there; may be past its end, then errors say why no newer one */
     int64_t from, to, eval_number;
     const char *errors;          /* of the sources, for people; "" where nothing failed */
+    enum err_code code;          /* what they said together, where errors say something (enum said) */
     unsigned retry_after;        /* seconds; 0: nothing failed */
 };
 /* Called once for each question, perhaps before engine_ask() returns; the answer lives for the call. */

@@ -25,6 +25,14 @@ struct waiter {
     struct waiter *next;
 };
 
+/* What sources said of an item that they did not give. Only where all that could be asked know that they have not got it,
+ * it is known: a source that is down may have it. */
+enum said {
+    SAID_UNKNOWN = 1,  /* that they do not know it: ERR_PLATFORM_UNKNOWN */
+    SAID_ANOTHER = 2,  /* that they have none for this TCB or chip: ERR_CERTS_UNAVAILABLE */
+    SAID_TROUBLE = 4,  /* nothing that decides: ERR_COLLATERAL_MISSING */
+};                     /* none of these: nobody could be asked: ERR_RESOURCE_NOT_FOUND */
+
 /* One attempt to get a key, whoever wants it. */
 struct job {
     struct engine *engine;
@@ -41,6 +49,7 @@ struct job {
     struct record held;
     struct arena held_own;
     unsigned retry_after;    /* what a source said */
+    unsigned said;           /* bits of enum said */
     char errors[768];
     struct job *next;
 };
@@ -66,7 +75,7 @@ int64_t engine_wall(const struct engine *x);
 uint32_t engine_dice(void);
 bool engine_valid(const struct engine *x, const struct slot *t); /* what is there may be served */
 unsigned engine_seconds(uint64_t then_us, uint64_t now_us);      /* 1 to 3600 */
-void engine_reply(const struct slot *t, const char *errors, unsigned retry_after, engine_done *done, void *user);
+void engine_reply(const struct slot *t, const char *errors, enum err_code code, unsigned retry_after, engine_done *done, void *user);
 
 /* -- job.c -- */
 

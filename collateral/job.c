@@ -52,7 +52,7 @@ static void answer_satisfied(struct job *j)
             continue;
         }
         *at = w->next;
-        engine_reply(j->slot, "", 0, w->done, w->user);
+        engine_reply(j->slot, "", ERR_NONE, 0, w->done, w->user);
         free(w);
     }
 }
@@ -69,6 +69,14 @@ bool job_new_enough(struct job *j, const struct source *s)
     job_note(j, s->name, text);
     answer_satisfied(j);
     return false;
+}
+
+static enum err_code code_of(const struct job *j)
+{
+    return (j->said & SAID_TROUBLE) != 0 ? ERR_COLLATERAL_MISSING
+        : (j->said & SAID_ANOTHER) != 0  ? ERR_CERTS_UNAVAILABLE
+        : (j->said & SAID_UNKNOWN) != 0  ? ERR_PLATFORM_UNKNOWN
+                                         : ERR_RESOURCE_NOT_FOUND;
 }
 
 static void job_free(struct job *j)
@@ -104,13 +112,14 @@ void job_end(struct job *j, bool found)
             wait = (uint64_t)j->retry_after * SECOND_US;
         t->retry_us = now + wait;
         snprintf(t->errors, sizeof(t->errors), "%s", j->errors[0] == 0 ? "no source is configured that has such an item" : j->errors);
+        t->code = code_of(j);
     }
     retry = engine_seconds(found ? t->recheck_us : t->retry_us, now);
     while (j->waiters != NULL) {
         struct waiter *w = j->waiters;
 
         j->waiters = w->next;
-        engine_reply(t, found ? j->errors : t->errors, retry, w->done, w->user);
+        engine_reply(t, found ? j->errors : t->errors, found ? ERR_COLLATERAL_MISSING : t->code, retry, w->done, w->user);
         free(w);
     }
     job_free(j);
@@ -174,6 +183,7 @@ static bool start(struct job *j, size_t which)
     arena_done(&a);
     if (!ok) {
         job_note(j, s->name, r.url == NULL ? "has no address for such an item" : e.why);
+        j->said |= r.url == NULL ? 0 : SAID_TROUBLE;
         return false;
     }
     breaker_begin(&s->breaker, clock_monotonic_us());
@@ -199,6 +209,7 @@ static bool from_file(struct job *j, struct source *s)
     s->asked++;
     if (!source_find(s, &j->slot->need, engine_wall(j->engine), &r)) {
         job_note(j, s->name, s->error[0] != 0 ? s->error : "has no such item");
+        j->said |= s->error[0] != 0 ? SAID_TROUBLE : 0;
         return false;
     }
     return take_record(j, s, &r, ORIGIN_OPERATOR);
@@ -252,6 +263,7 @@ void job_next(struct job *j)
         }
         snprintf(text, sizeof(text), "is left alone for %u s after %.200s", engine_seconds(now + wait, now), s->error);
         job_note(j, s->name, text);
+        j->said |= SAID_TROUBLE;
         j->retry_after = j->retry_after == 0 ? engine_seconds(now + wait, now) : j->retry_after;
     }
     if (wake == UINT64_MAX)
@@ -279,7 +291,7 @@ static void answer_late(struct engine *x, struct job *j, uint64_t now)
             continue;
         }
         *at = w->next;
-        engine_reply(j->slot, text, 2, w->done, w->user);
+        engine_reply(j->slot, text, ERR_COLLATERAL_MISSING, 2, w->done, w->user);
         free(w);
     }
 }

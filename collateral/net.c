@@ -141,6 +141,15 @@ static uint32_t max_age(struct bytes v)
     return at == NULL ? 0 : (uint32_t)strtoul(at + sizeof(name) - 1, NULL, 10);
 }
 
+/* Kept for later requests, as a line of their headers. */
+static bool is_printable(struct bytes b)
+{
+    for (size_t i = 0; i < b.n; i++)
+        if (b.p[i] < ' ' || b.p[i] == 0x7f)
+            return false;
+    return true;
+}
+
 static void take_header(struct transfer *t, struct bytes name, struct bytes value)
 {
     static const char *const chains[] = {
@@ -151,9 +160,9 @@ static void take_header(struct transfer *t, struct bytes name, struct bytes valu
     for (size_t i = 0; i < COUNT(chains); i++)
         if (bytes_equal_nocase(name, bytes_str(chains[i])))
             t->answer.chain = net_unescape(value, &t->a);
-    if (bytes_equal_nocase(name, LIT("ETag")) && value.n < 256)
+    if (bytes_equal_nocase(name, LIT("ETag")) && value.n < 256 && is_printable(value))
         t->answer.etag = arena_copy(&t->a, value);
-    else if (bytes_equal_nocase(name, LIT("Last-Modified")) && value.n < 64)
+    else if (bytes_equal_nocase(name, LIT("Last-Modified")) && value.n < 64 && is_printable(value))
         t->answer.modified = arena_copy(&t->a, value);
     else if (bytes_equal_nocase(name, LIT("SGX-TCBm")) && value.n < 64)
         t->answer.tcbm = arena_copy(&t->a, value);

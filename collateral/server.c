@@ -72,7 +72,7 @@ static void put_failure(struct out *o, const char *key, const struct engine_answ
 
     arena_init(&scratch, 1 << 16);
     if (need_key_parse(bytes_str(key), &k, &e))
-        (void)err_set(&e, ERR_COLLATERAL_MISSING, "collateral", "no %s%s: %s", a->record != NULL ? "newer " : "",
+        (void)err_set(&e, a->code, "collateral", "no %s%s: %s", a->record != NULL ? "newer " : "",
                       need_key_text(&k, &scratch), a->errors);
     arena_done(&scratch);
     wire_put_error(o, &e);
@@ -129,7 +129,7 @@ static void on_done(void *user, const struct engine_answer *a)
 static void ask_part(struct question *q, struct part *p, enum engine_mode mode, int64_t newer, uint64_t deadline)
 {
     struct err e = { .code = ERR_NONE };
-    struct engine_answer none = { .errors = "" };
+    struct engine_answer none = { .errors = "", .code = ERR_COLLATERAL_MISSING };
 
     if (mode == ENGINE_FETCH ? engine_ask_newer(q->server->engine, bytes_str(p->key), newer, deadline, on_done, p, &e)
                              : engine_ask(q->server->engine, bytes_str(p->key), mode, deadline, on_done, p, &e))

@@ -270,6 +270,8 @@ bool store_put(struct store *s, struct slot *t, const struct record *r, enum ori
     struct content *c;
 
     named.key = bytes_str(t->key);
+    if (r->fetched < 0 || r->fetched > now) /* of a file that somebody made, or of a clock that was ahead */
+        named.fetched = now;
     if (t->need.form == NEED_PCK && t->content == NULL && s->pck >= MAX_PCK)
         return err_set(e, ERR_LIMIT, "cache", "has %d PCK certificates, no more are kept", MAX_PCK);
     if (!vet_record(&t->need, &named, s->trust, origin != ORIGIN_SOURCE, now, &v, e))

@@ -25,6 +25,7 @@ struct slot {
     uint64_t retry_us;       /* not before: monotonic clock */
     uint64_t recheck_us;     /* until then the sources are known to have nothing newer: monotonic clock */
     char errors[768];        /* of the last attempt */
+    enum err_code code;      /* what they come to */
     int64_t warned_at;
     struct slot *next;       /* in its chain */
     struct slot *newer, *older; /* of those without content, by last use */

@@ -17,6 +17,7 @@ static void refused(struct job *j, struct source *s, const struct err *e)
     for (size_t i = 0; i < COUNT(harmless); i++)
         healthy = healthy || e->code == harmless[i];
     j->engine->refused++;
+    j->said |= e->code == ERR_TCB_MISMATCH || e->code == ERR_CHIP_ID_MISMATCH ? SAID_ANOTHER : SAID_TROUBLE;
     snprintf(text, sizeof(text), "%s: %.480s", e->what, e->why);
     job_source_bad(j, s, healthy, text);
 }
@@ -114,6 +115,12 @@ void take_held(struct job *j)
 
 /* -- answers -- */
 
+/* 461 and 462 are a PCCS's own words (evidence-sgx 4.5); 410: the set was withdrawn. */
+static unsigned said_by(long status)
+{
+    return status == 404 || status == 410 || status == 461 ? SAID_UNKNOWN : status == 462 ? SAID_ANOTHER : SAID_TROUBLE;
+}
+
 /* An answer of status 200. true: the job is done, or waits for issuers. */
 static bool take_answer(struct job *j, struct source *s, const struct net_answer *n)
 {
@@ -142,6 +149,7 @@ void take_net_answer(void *user, const struct net_answer *a)
 
     j->asking = false;
     if (!a->came) {
+        j->said |= SAID_TROUBLE;
         job_source_bad(j, s, false, a->error);
     } else if (a->status == 304 && j->conditional && engine_valid(x, j->slot)) {
         store_renew(x->store, j->slot, engine_wall(x));
@@ -157,6 +165,7 @@ void take_net_answer(void *user, const struct net_answer *a)
         bool ours = a->status >= 400 && a->status < 500 && a->status != 408 && a->status != 429;
 
         snprintf(text, sizeof(text), a->retry_after > 0 ? "HTTP %ld, asks again in %u s" : "HTTP %ld%.0u", a->status, a->retry_after);
+        j->said |= said_by(a->status);
         job_source_bad(j, s, ours, text);
         if ((a->status == 429 || a->status == 503) && a->retry_after > 0) {
             breaker_close(&s->breaker, now + (uint64_t)a->retry_after * SECOND_US);

@@ -155,12 +155,24 @@ static bool check_name(const char *name, struct err *e)
         || err_set(e, ERR_BAD_REQUEST, "provider name", "'%.40s' must have 3 to 24 letters, digits and hyphens", name);
 }
 
+/* The host of the shared provider is looked for first: a provider of that name would never be reached, and who asked its URL
+ * would be given the shared provider's tokens. */
+static bool is_free(struct request *rq, struct err *e)
+{
+    const char *url = tenant_url(rq->front, rq->steps[2], &rq->a);
+
+    if (url == NULL)
+        return err_memory(e, "provider name");
+    return strcasecmp(url, rq->front->base_url) != 0
+        || err_set(e, ERR_CONFLICT, "provider", "name '%s' is taken: its URL is that of the shared provider", rq->steps[2]);
+}
+
 static bool read_creation(struct request *rq, struct creation *ret, struct err *e)
 {
     const struct json *j, *properties, *signers;
     struct bytes location;
 
-    if (!check_name(rq->steps[2], e) || !json_parse(rq->body, JSON_DEPTH, "request body", &rq->a, &j, e))
+    if (!check_name(rq->steps[2], e) || !is_free(rq, e) || !json_parse(rq->body, JSON_DEPTH, "request body", &rq->a, &j, e))
         return false;
     properties = json_member_nocase(j, "properties");
     if (!json_string(json_member_nocase(j, "location"), &location) || location.n == 0)

@@ -52,6 +52,12 @@ void collateral_wake(struct front *f, struct entry *x, bool any, bool newer)
     }
 }
 
+static void not_answered(struct request *rq, const struct need_key *k, struct err *ret)
+{
+    (void)err_set(ret, ERR_COLLATERAL_MISSING, "collateral", "no %s: the process that fetches it has not answered in %lld s",
+                  need_key_text(k, &rq->a), (long long)rq->front->collateral_link->link.wait_s);
+}
+
 static void refuse_missing(struct request *rq, const struct entry *x, bool newer, const char *key)
 {
     const struct question *q = x == NULL ? NULL : newer ? &x->newer : &x->any;
@@ -60,8 +66,9 @@ static void refuse_missing(struct request *rq, const struct entry *x, bool newer
     struct need_key k;
 
     if (e.code == ERR_NONE && need_key_parse(bytes_str(key), &k, &e))
-        (void)err_set(&e, ERR_COLLATERAL_MISSING, "collateral", "no %s: the process that fetches it has not answered in %lld s",
-                      need_key_text(&k, &rq->a), (long long)rq->front->collateral_link->link.wait_s);
+        not_answered(rq, &k, &e);
+    if (!err_is_undecided(e.code)) /* whatever a source knows of its items: evidence that nobody judged is not refused */
+        e.code = ERR_COLLATERAL_MISSING;
     rq->retry_after = q != NULL && q->retry_us > now ? (unsigned)((q->retry_us - now) / LINK_SECOND_US + 1) : 5;
     reply_error(rq, &e);
 }
@@ -206,6 +213,23 @@ const char *collateral_errors(struct request *rq, const struct needs *n)
             out_text(&o, x->any.error.why);
     }
     return o.n == 0 ? "" : (const char *)out_view(&o).p;
+}
+
+/* An error counts until it would be worth asking again: one that is older, of sources that nobody reaches now, or that only
+ * the cache was asked for, says nothing. */
+void collateral_said(struct request *rq, const struct needs *n, struct err *ret)
+{
+    uint64_t now = clock_monotonic_us();
+    struct need_key k;
+
+    for (size_t i = 0; i < n->count && ret->code == ERR_NONE; i++) {
+        const struct entry *x = entry_find(rq->front->collateral_link, n->list[i].key);
+
+        if (x != NULL && x->any.error.code != ERR_NONE && !x->any.cached && x->any.retry_us > now)
+            *ret = x->any.error;
+        else if (need_key_parse(bytes_str(n->list[i].key), &k, ret))
+            not_answered(rq, &k, ret);
+    }
 }
 
 /* -- the loop -- */

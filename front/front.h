@@ -268,6 +268,9 @@ void collateral_await_for(struct request *rq, struct needs *needs, const struct 
 bool collateral_lacks(const struct front *f, const struct needs *n, const struct settings *s);
 /* Why something could not be had, or had anew; "" where nothing failed. */
 const char *collateral_errors(struct request *rq, const struct needs *n);
+/* What the sources said together when they were asked last, for the mirror: ERR_PLATFORM_UNKNOWN, ERR_CERTS_UNAVAILABLE,
+ * ERR_RESOURCE_NOT_FOUND where nobody can be asked, else 503: a source that is down may have it. */
+void collateral_said(struct request *rq, const struct needs *n, struct err *ret);
 /* What the collateral process says about its sources and items (JSON; empty: nothing yet), as of the call before
  * this one: it asks for the next. */
 struct bytes collateral_status(struct front *f);

@@ -109,6 +109,25 @@ static const char *type_of(const struct mirror_call *call)
     return call->encoding == AS_PEM || call->form == NEED_AMD_CHAIN ? "application/x-pem-file" : "application/json";
 }
 
+/* As a PCCS tells it (evidence-sgx 4.5): what there is not is 404, or of a PCK certificate 461 or 462; trouble with the
+ * sources is 502: not 503, whose Retry-After a cache below would take for all items. */
+static void missing(struct request *rq, const struct mirror_call *call)
+{
+    bool pck = call->form == NEED_PCK;
+    struct err e = { .code = ERR_NONE };
+
+    if (!call->fetch)
+        (void)err_set(&e, pck ? ERR_PLATFORM_UNKNOWN : ERR_RESOURCE_NOT_FOUND, pck ? "PCK certificate" : "collateral",
+                      pck ? "is not in the cache for this QE and TCB" : "is not in the cache");
+    else
+        collateral_said(rq, call->errand.count > 0 ? &call->errand : &call->needs, &e);
+    if (err_is_undecided(e.code))
+        e.code = ERR_SOURCES_FAILED;
+    if (!pck && (e.code == ERR_PLATFORM_UNKNOWN || e.code == ERR_CERTS_UNAVAILABLE))
+        e.code = ERR_RESOURCE_NOT_FOUND;
+    reply_error(rq, &e);
+}
+
 static void answer(struct request *rq)
 {
     const struct mirror_call *call = rq->call;
@@ -117,7 +136,7 @@ static void answer(struct request *rq)
     size_t count;
 
     if (!collateral_bodies(rq->front, call->key, &bodies, &count)) {
-        not_found(rq, "is not in the cache");
+        missing(rq, call);
         return;
     }
     if (!has_version(rq, call, bodies[0])) {
@@ -173,24 +192,6 @@ static void ask(struct request *rq, struct mirror_call *call, const char *key)
 
 /* -- PCK certificates -- */
 
-/* As a PCCS tells them apart: a platform that nobody knows, a TCB that there is no certificate for, and trouble. What
- * the sources said is at hand as text only; their statuses stand in it. */
-static void pck_missing(struct request *rq, const struct mirror_call *call)
-{
-    const char *why = call->fetch ? collateral_errors(rq, call->errand.count > 0 ? &call->errand : &call->needs) : "";
-    struct err e = { .code = ERR_NONE };
-
-    if (why[0] == 0)
-        (void)err_set(&e, ERR_PLATFORM_UNKNOWN, "PCK certificate", "is not in the cache for this QE and TCB");
-    else if (strstr(why, "HTTP 462") != NULL || strstr(why, "that was asked for") != NULL)
-        (void)err_set(&e, ERR_CERTS_UNAVAILABLE, "PCK certificate", "%s", why);
-    else if (strstr(why, "HTTP 404") != NULL || strstr(why, "HTTP 461") != NULL)
-        (void)err_set(&e, ERR_PLATFORM_UNKNOWN, "PCK certificate", "%s", why);
-    else
-        (void)err_set(&e, ERR_RESOURCE_NOT_FOUND, "PCK certificate", "%s", why);
-    reply_error(rq, &e);
-}
-
 /* The headers are said by the certificate itself: its TCB, its platform family, its issuer. */
 static bool pck_headers(struct request *rq, const struct bytes *bodies, size_t count)
 {
@@ -220,7 +221,7 @@ static void pck_answer(struct request *rq)
     size_t count;
 
     if (!collateral_bodies(rq->front, call->key, &bodies, &count)) {
-        pck_missing(rq, call);
+        missing(rq, call);
         return;
     }
     if (!pck_headers(rq, bodies, count)) {

@@ -159,6 +159,7 @@
     X(HEADERS_TOO_LARGE,           431, "RequestHeaderFieldsTooLarge", "send fewer or shorter headers")               \
     X(INTERNAL,                    500, "InternalError",          "report this with the request id")                  \
     X(NO_MEMORY,                   500, "InternalError",          "the request needed more memory than its budget")   \
+    X(SOURCES_FAILED,              502, "ServiceUnavailable",     "retry later; a source that may have it did not answer") \
     X(COLLATERAL_MISSING,          503, "ServiceUnavailable",     "retry; the vendor's collateral could not be had yet") \
     X(COLLATERAL_FORMAT,           503, "ServiceUnavailable",     "retry; the collateral on hand is damaged")         \
     X(TCB_CHAIN_INVALID,           503, "ServiceUnavailable",     "retry; the collateral on hand is not signed by the vendor") \

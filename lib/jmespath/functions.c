@@ -342,11 +342,13 @@ static const struct jvalue **keys_of(struct jp_run *r, const struct jp_call *c, 
     return keys;
 }
 
-static int compare_keys(struct jp_run *r, const struct jvalue *x, const struct jvalue *y)
+/* false: the budget is spent. Each comparison asks: a few long texts may stand in a list of very many places. */
+static bool compare_keys(struct jp_run *r, const struct jvalue *x, const struct jvalue *y, int *ret)
 {
-    if (x->type == JSON_STRING)
-        jp_charge(r, JP_TEXT_STEPS(x->text.n < y->text.n ? x->text.n : y->text.n));
-    return x->type == JSON_STRING ? bytes_compare(x->text, y->text) : jvalue_compare_numbers(x, y);
+    if (x->type == JSON_STRING && !jp_spend(r, JP_TEXT_STEPS(x->text.n < y->text.n ? x->text.n : y->text.n)))
+        return false;
+    *ret = x->type == JSON_STRING ? bytes_compare(x->text, y->text) : jvalue_compare_numbers(x, y);
+    return true;
 }
 
 /* Stable, bottom up. */
@@ -365,9 +367,13 @@ static bool merge_sort(struct jp_run *r, const struct jvalue **keys, size_t *ord
             size_t mid = lo + width < n ? lo + width : n, hi = lo + 2 * width < n ? lo + 2 * width : n;
             size_t x = lo, y = mid;
 
-            for (size_t k = lo; k < hi; k++)
-                to[k] = y >= hi || (x < mid && compare_keys(r, keys[from[x]], keys[from[y]]) <= 0)
-                    ? from[x++] : from[y++];
+            for (size_t k = lo; k < hi; k++) {
+                int order_of_both = x < mid ? -1 : 1;
+
+                if (x < mid && y < hi && !compare_keys(r, keys[from[x]], keys[from[y]], &order_of_both))
+                    return false;
+                to[k] = order_of_both <= 0 ? from[x++] : from[y++];
+            }
         }
         from = to;
         to = swap;
@@ -408,9 +414,14 @@ static const struct jvalue *extreme(struct jp_run *r, const struct jp_call *c, c
         return NULL;
     if (list->count == 0)
         return &jvalue_null;
-    for (size_t i = 1; i < list->count; i++)
-        if (compare_keys(r, keys[i], keys[best]) * sign > 0)
+    for (size_t i = 1; i < list->count; i++) {
+        int order;
+
+        if (!compare_keys(r, keys[i], keys[best], &order))
+            return NULL;
+        if (order * sign > 0)
             best = i;
+    }
     return list->items[best];
 }
 

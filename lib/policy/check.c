@@ -190,7 +190,7 @@ static bool tcb_identifier(struct bytes text)
 {
     if (bytes_is(text, "azuredefault"))
         return true;
-    if (text.n == 0 || text.n > 9)
+    if (text.n == 0 || text.n > 9 || text.p[0] == '0') /* one name a baseline; 0 would mean none at all */
         return false;
     for (size_t i = 0; i < text.n; i++)
         if (text.p[i] < '0' || text.p[i] > '9')

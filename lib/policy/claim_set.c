@@ -22,25 +22,28 @@ static uint32_t hash_identity(const struct claim *c, uint32_t type)
     return hash_bytes(h + 2, bytes_of(&c->boolean, sizeof(c->boolean)));
 }
 
-/* The slot of a type: its chain, or the free place where it belongs. */
-static size_t probe(const struct claim_set *s, struct bytes type, uint32_t hash)
+/* The slot of a type: its chain, or the free place where it belongs. Names may be chosen to meet: steps are counted. */
+static size_t probe(struct run *r, const struct claim_set *s, struct bytes type, uint32_t hash)
 {
     size_t at = hash & s->mask;
+    uint64_t steps = 0;
 
-    while (s->types[at].first != NO_CLAIM
-           && (s->hashes[s->types[at].first] != hash || !bytes_equal(s->list[s->types[at].first].name, type)))
+    for (; s->types[at].first != NO_CLAIM
+           && (s->hashes[s->types[at].first] != hash || !bytes_equal(s->list[s->types[at].first].name, type));
+         steps++)
         at = (at + 1) & s->mask;
+    r->steps -= steps < r->steps ? steps : r->steps;
     return at;
 }
 
-size_t claim_set_first(const struct claim_set *s, struct bytes type)
+size_t claim_set_first(struct run *r, const struct claim_set *s, struct bytes type)
 {
-    return s->count == 0 ? NO_CLAIM : s->types[probe(s, type, hash_type(type))].first;
+    return s->count == 0 ? NO_CLAIM : s->types[probe(r, s, type, hash_type(type))].first;
 }
 
-static void link_claim(struct claim_set *s, size_t i)
+static void link_claim(struct run *r, struct claim_set *s, size_t i)
 {
-    struct chain *chain = &s->types[probe(s, s->list[i].name, s->hashes[i])];
+    struct chain *chain = &s->types[probe(r, s, s->list[i].name, s->hashes[i])];
     size_t *same = &s->same[s->identities[i] & s->mask];
 
     s->next_of_type[i] = NO_CLAIM;
@@ -80,7 +83,7 @@ static bool grow(struct run *r, struct claim_set *s)
     memset(n.types, 0xff, places * sizeof(*n.types)); /* NO_CLAIM */
     memset(n.same, 0xff, places * sizeof(*n.same));
     for (size_t i = 0; i < n.count; i++)
-        link_claim(&n, i);
+        link_claim(r, &n, i);
     *s = n;
     return true;
 }
@@ -95,7 +98,7 @@ static bool append(struct run *r, struct claim_set *s, const struct claim *c)
     s->list[s->count] = *c;
     s->hashes[s->count] = hash_type(c->name);
     s->identities[s->count] = hash_identity(c, s->hashes[s->count]);
-    link_claim(s, s->count++);
+    link_claim(r, s, s->count++);
     return run_spend(r, 1 + (c->name.n + c->text.n) / 64);
 }
 

@@ -203,9 +203,9 @@ static void trace_failed(struct eval *ev, struct trace_condition *tc, const stru
         ev->trace->cut = true;
 }
 
-static size_t first_candidate(const struct eval *ev, const struct condition *c)
+static size_t first_candidate(struct eval *ev, const struct condition *c)
 {
-    return c->key != NULL ? claim_set_first(&ev->set, c->key->expr->text) : ev->set.count > 0 ? 0 : NO_CLAIM;
+    return c->key != NULL ? claim_set_first(&ev->run, &ev->set, c->key->expr->text) : ev->set.count > 0 ? 0 : NO_CLAIM;
 }
 
 static size_t next_candidate(const struct eval *ev, const struct condition *c, size_t i)
@@ -369,8 +369,8 @@ static bool check_properties(struct eval *ev, const struct action *a, const stru
             return run_fail(&ev->run, a->place, "issueproperty", "%s needs type %s", k->name,
                             value_type_name(k->type));
         if (k->type == V_INTEGER && limit(c->integer, k->min, k->max) != c->integer)
-            return run_fail(&ev->run, a->place, "issueproperty", "%s is %lld; %lld to %lld is accepted", k->name,
-                            (long long)c->integer, (long long)k->min, (long long)k->max);
+            return run_fail(&ev->run, a->place, "issueproperty", "the value of %s is out of range; %lld to %lld is accepted", k->name,
+                            (long long)k->min, (long long)k->max);
     }
     return true;
 }
@@ -530,7 +530,7 @@ static bool last_of_each(struct eval *ev, struct claims *ret)
     struct claims list = claims_open(ev->run.a);
 
     for (size_t i = 0; i < s->count; i++) {
-        size_t last = claim_set_first(s, s->list[i].name);
+        size_t last = claim_set_first(&ev->run, s, s->list[i].name);
 
         if (last != i)
             continue; /* not the first of its name */

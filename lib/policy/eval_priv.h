@@ -24,8 +24,8 @@ struct claim_set {
     size_t mask;
 };
 
-/* The first claim of a type, or NO_CLAIM. */
-size_t claim_set_first(const struct claim_set *s, struct bytes type);
+/* The first claim of a type, or NO_CLAIM. Charges the search; whoever spends next is told where nothing is left. */
+size_t claim_set_first(struct run *r, const struct claim_set *s, struct bytes type);
 /* Appends everything, equal claims too. */
 bool claim_set_fill(struct run *r, struct claim_set *s, const struct claims *list);
 /* Section 6.4: drops what was in the set before this batch; appends the rest, also to `added` if not NULL. */

@@ -27,6 +27,20 @@ static bool give(struct run *r, struct value v, struct value_set *ret)
 
 /* -- JmesPath -- */
 
+/* What is wrong with a JSON text, without its names and numbers: they are values of claims, which refusals do not tell. NULL:
+ * it is not JSON at all. */
+static const char *json_but_refused(const struct err *e)
+{
+    static const char *const known[][2] = { { "stands twice", "a member stands twice in one object" },
+                                            { "beyond the range", "a number is beyond the range of a double" },
+                                            { "no deeper nesting", "it nests too deep" } };
+
+    for (size_t i = 0; i < COUNT(known); i++)
+        if (strstr(e->why, known[i][0]) != NULL)
+            return known[i][1];
+    return NULL;
+}
+
 static void remember(struct run *r, struct bytes text, const struct jvalue *v)
 {
     struct parsed *p;
@@ -46,6 +60,8 @@ static bool query_failed(struct run *r, const struct expr *x, const struct err *
 {
     if (e->code == ERR_NO_MEMORY)
         return run_fail(r, x->place, x->function->name, "needs more memory than one evaluation may take");
+    if (x->args->next->kind != X_STRING) /* a query that was built: its text holds values of claims */
+        return run_fail(r, x->place, x->function->name, "the query fails: %.*s", (int)strcspn(e->why, ":"), e->why);
     return run_fail(r, x->place, x->function->name, "%s", e->why);
 }
 
@@ -93,7 +109,7 @@ static bool f_jmespath(struct run *r, const struct expr *x, struct value_set *ar
     if (args[1].list[0].text.n == 0)
         return run_fail(r, x->place, x->function->name, "argument 2 is empty");
     if (!parse_text(r, x, args[0].list[0].text, &in, &e))
-        return run_fail(r, x->place, x->function->name, "argument 1 is not JSON: %s", e.why);
+        return run_fail(r, x->place, x->function->name, "argument 1 is not JSON: %s", json_but_refused(&e) == NULL ? e.why : json_but_refused(&e));
     if (!search(r, x, args, in, &found))
         return false;
     jvalue_print(&o, found);
@@ -154,9 +170,8 @@ static bool not_json(struct run *r, const struct expr *x, const struct value_set
 {
     if (r->failed)
         return false;
-    if (strstr(e->why, "stands twice") != NULL || strstr(e->why, "beyond the range") != NULL
-        || strstr(e->why, "no deeper nesting") != NULL)
-        return run_fail(r, x->place, x->function->name, "%s", e->why);
+    if (json_but_refused(e) != NULL)
+        return run_fail(r, x->place, x->function->name, "%s", json_but_refused(e));
     *ret = *arg;
     return true;
 }

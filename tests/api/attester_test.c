@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #define ARM "/subscriptions/s/resourceGroups/g/providers/Microsoft.Attestation/attestationProviders"
@@ -438,8 +439,10 @@ static struct ran enroll_at(int port, const char *certificate, const char *ek_ce
 /* With the certificate, a provider that asks for one is satisfied. */
 static void enroll(void **state)
 {
-    const char *certificate = arena_printf(&the.a, "%s/ak.der", machine.folder);
+    const char *certificate = machine_file(&machine, "ak.der", LIT("the one before"));
     const char *ek_cert = machine_file(&machine, "ek.der", LIT("what the maker of the TPM says"));
+    int before = open(certificate, O_RDONLY | O_CLOEXEC);
+    char text[64] = "";
     struct ran r;
 
     (void)state;
@@ -450,6 +453,10 @@ static void enroll(void **state)
     expect(&r, 0, "");
     assert_int_equal(peer.calls, 2);
     peer_stop();
+    /* who began to read before, as the daemon may have, has the old one whole */
+    assert_int_equal(read(before, text, sizeof(text) - 1), strlen("the one before"));
+    assert_string_equal(text, "the one before");
+    close(before);
     r = attest_at(STRICT, "--aik-cert", certificate);
     assert_true(flag(claims_of(&r), "aikValidated"));
 }

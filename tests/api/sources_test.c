@@ -348,7 +348,7 @@ static void pck_missing(void **state)
         { FAULT_TCB_ABOVE, 462, "that was asked for" },
         { FAULT_TCB_ABOVE, 462, "that was asked for" },
         { FAULT_TCB_ABOVE, 462, "that was asked for" },
-        { FAULT_500, 404, "HTTP 500" },
+        { FAULT_500, 502, "HTTP 500" },
     };
     const char *qe = new_qe();
     struct answer got;
@@ -373,6 +373,32 @@ static void pck_missing(void **state)
     got = get(pck_path("v4", pck_query(qe, true)));
     assert_status(&got, 461); /* and nobody is asked */
     assert_int_equal(vendor_count(the.first, qe), 0);
+}
+
+/* A source that is down may have what the others do not know: then nothing is decided, and asking again may help. */
+static void mirror_undecided(void **state)
+{
+    static const char down[] = "pccs:http://127.0.0.1:9";
+    const char *qe = new_qe();
+    struct answer got;
+
+    (void)state;
+    service_restart(&the.service, config_with(arena_printf(&the.a, "intel = %s, pccs:%s\nmirror = fetch\n", down, url_of(the.first))), dev);
+    vendor_fault(the.first, qe, FAULT_461);
+    got = get(pck_path("v4", pck_query(qe, false)));
+    assert_status(&got, 502);
+    assert_non_null(strstr(answer_message(&the.service, &got), "HTTP 461"));
+    assert_null(answer_header(&the.service, &got, "Retry-After")); /* it would be taken for all items */
+    got = get(pck_path("v4", pck_query(qe, true)));
+    assert_status(&got, 502);
+    vendor_fault(the.first, "fmspc=00a067110001", FAULT_404);
+    service_restart(&the.service, config_with(arena_printf(&the.a, "intel = pccs:%s\nmirror = fetch\n", url_of(the.first))), dev);
+    got = get("/sgx/certification/v4/tcb?fmspc=00a067110001");
+    assert_status(&got, 404);
+    vendor_fault(the.first, "fmspc=00a067110001", FAULT_NONE);
+    service_restart(&the.service, config_with(arena_printf(&the.a, "intel = %s\nmirror = fetch\n", down)), dev);
+    got = get("/sgx/certification/v4/tcb?fmspc=00a067110001");
+    assert_status(&got, 502);
 }
 
 static void pck_nonsense(void **state)
@@ -804,6 +830,7 @@ int main(void)
     suite_add(&s, "PCK mirror: the encrypted PPID is no name", pck_ppid, NULL);
     suite_add(&s, "PCK mirror: platform CA", pck_platform_ca, NULL);
     suite_add(&s, "PCK mirror: what is missing", pck_missing, NULL);
+    suite_add(&s, "mirror: sources that decide nothing", mirror_undecided, NULL);
     suite_add(&s, "PCK mirror: nonsense", pck_nonsense, NULL);
     suite_add(&s, "mirror: QvE identity, CRLs by their addresses", qve_and_crl, NULL);
     for (size_t i = 0; i < COUNT(amd_rows); i++)

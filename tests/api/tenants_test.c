@@ -752,6 +752,23 @@ static void survives_kill(void **state)
     assert_bytes_equal(text_of(claims_of(&got), "x-ms-policy"), envelope(PERMIT));
 }
 
+/* A name whose URL is that of the shared provider would never be reached: its owner would get the shared one's tokens. */
+static void name_of_the_shared(void **state)
+{
+    static const char *const names[] = { "shared", "Shared" };
+    struct service s;
+
+    (void)state;
+    service_start(&s, "base_url = https://shared.localhost:8443\nworkers = 1\n", dev);
+    for (size_t i = 0; i < COUNT(names); i++) {
+        struct answer got = service_call(&s, "PUT", arena_printf(&s.a, ARM "/%s?api-version=2021-06-01", names[i]), as_owner,
+                                         LIT("{\"location\":\"East US\",\"properties\":{}}"));
+
+        expect_status(&got, 409);
+    }
+    assert_int_equal(service_stop(&s), 0);
+}
+
 static void rate_limit(void **state)
 {
     struct service s;
@@ -899,6 +916,7 @@ int main(void)
         suite_add(&s, arena_printf(&the.a, "store: %s", tamperings[i].name), tampering, (void *)(uintptr_t)&tamperings[i]);
     suite_add(&s, "store goes back in time", store_goes_back, NULL);
     suite_add(&s, "acknowledged writes survive kill -9", survives_kill, NULL);
+    suite_add(&s, "the shared provider's name", name_of_the_shared, NULL);
     suite_add(&s, "too many requests", rate_limit, NULL);
     suite_add(&s, "too many requests to a provider", provider_rate_limit, NULL);
     suite_add(&s, "audit file", audit_file, NULL);

@@ -63,7 +63,11 @@ quote() { # on the 16th of June 2025, by set 17, with further options
     "$avouch" verify SgxEnclave "$sgx/quotes/automata_v3.bin" --collateral "$dir/sets" --at 2025-06-16T12:00:00Z --evaluation 17 "$@"
 }
 
-echo 1..25
+baseline() { printf 'version=1.1; configurationrules { => issueproperty(type="x-ms-sgx-tcbidentifier", value="%s"); }; authorizationrules { => permit(); };' "$1"; }
+baseline 19 >"$dir/set-19"
+baseline 20 >"$dir/set-20"
+
+echo 1..28
 expect "TPM request: a certificate is asked for" 1 "requires a valid AIK certificate" "$avouch" verify Tpm "$dir/v2-basic-tpm_quote"
 expect "TPM request under a root of ours" 0 "chains to a trusted root" "$avouch" verify Tpm "$dir/v2-basic-tpm_quote" --trust "$dir/tpm"
 expect "the policy says that none is needed" 0 '"kind":"tpm"' "$avouch" verify Tpm "$dir/v2-basic-tpm_quote" --policy "$dir/lenient" --json
@@ -89,3 +93,6 @@ expect "a policy denies by the early set" 1 "POLICY_DENIED" quote --policy "$dir
 expect "an age that the newest statement just has" 3 "signed at 2025-05-27T19:25:05Z, 1701295 s ago" quote --max-age 1701294
 expect "and one second more" 0 "x-avouch-collateral-max-age = 1701295" quote --max-age 1701295
 expect "the policy's limit is the stricter one" 3 "signed at most 864000 s ago" quote --max-age 1701295 --policy "$dir/ten-days"
+expect "the policy's baseline is the one that judges" 1 "OUT_OF_DATE" quote --policy "$dir/set-19"
+expect "and is told by its name" 0 'x-ms-sgx-tcbidentifier = "19"' quote --policy "$dir/set-19" --accept OUT_OF_DATE
+expect "a baseline that is not at hand" 3 "COLLATERAL_MISSING" quote --policy "$dir/set-20"

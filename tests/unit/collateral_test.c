@@ -289,6 +289,23 @@ static void bundle_nonsense(void **state)
     }
 }
 
+/* What goes out again as a header of a request must not bring another header with it. */
+static void bundle_headers(void **state)
+{
+    static const char *const texts[] = { "\"1\"\r\nX-Other: 1", "\n", "a\x01", "a\x7f" };
+
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT(texts); i++) {
+        struct record in = sample("sgx/rootcacrl"), *out;
+        struct err e = { 0 };
+        size_t n;
+
+        *(i % 2 == 0 ? &in.etag : &in.modified) = bytes_str(texts[i / 2]);
+        assert_false(bundle_parse(bundle_print(&in, 1, &a), &a, &out, &n, &e));
+        assert_refused(&e, ERR_COLLATERAL_FORMAT, i % 2 == 0 ? "etag" : "last-modified");
+    }
+}
+
 /* -- buckets -- */
 
 static void bucket_rate(void **state)
@@ -427,6 +444,29 @@ static void cache_generations(void **state)
     assert_true(is_newer);
     assert_ok(store_put(s, t, &newer, ORIGIN_SOURCE, NOW, &is_newer, &e), &e);
     assert_false(is_newer);
+    cache_close(s, folder);
+}
+
+/* When it was fetched is nobody's signed word: a file that says the future would never be refreshed. */
+static void cache_fetched(void **state)
+{
+    static const int64_t times[] = { NOW + 400 * DAY, INT64_MAX, INT64_MIN, -1 };
+    char folder[64];
+    struct trust trust;
+    struct store *s = cache_open(folder, &trust);
+    struct slot *t = slot_of(s, TCB_KEY);
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(times); i++) {
+        struct record r = tcb_record(NOW - DAY, NOW + 29 * DAY, true);
+        struct err e = { 0 };
+        bool newer;
+
+        r.fetched = times[i];
+        assert_ok(store_put(s, t, &r, ORIGIN_CACHE, NOW, &newer, &e), &e);
+        assert_int_equal(t->content->record.fetched, NOW);
+        assert_in_range(t->content->refresh_at, NOW, NOW + 14 * DAY);
+    }
     cache_close(s, folder);
 }
 
@@ -705,10 +745,12 @@ int main(void)
     suite_add(&s, "bundle round trip", bundle_round_trip, NULL);
     suite_add(&s, "bundle damaged", bundle_damage, NULL);
     suite_add(&s, "bundle of nonsense", bundle_nonsense, NULL);
+    suite_add(&s, "bundle with lines in its header texts", bundle_headers, NULL);
     suite_add(&s, "bucket", bucket_rate, NULL);
     suite_add(&s, "backoff", backoff_grows, NULL);
     suite_add(&s, "breaker", breaker_life, NULL);
     suite_add(&s, "generations", cache_generations, NULL);
+    suite_add(&s, "times of fetching", cache_fetched, NULL);
     suite_add(&s, "files", cache_files, NULL);
     suite_add(&s, "bounded", cache_is_bounded, NULL);
     suite_add(&s, "an encrypted PPID is no name", ppid_is_no_name, NULL);

@@ -243,7 +243,8 @@ static void doubling(void **state)
 static void long_texts(void **state)
 {
     static const char *const expressions[] = { "map(&(@ == @), [@,@,@,@,@,@,@,@])",
-                                               "sort([@,@,@,@,@,@,@,@])", "map(&contains(@, @), [@,@,@,@,@,@,@,@])" };
+                                               "sort([@,@,@,@,@,@,@,@])", "map(&contains(@, @), [@,@,@,@,@,@,@,@])",
+                                               "max([@,@,@,@,@,@,@,@])", "min_by([@,@,@,@,@,@,@,@], &@)" };
     struct arena a;
     struct out o;
 
@@ -262,6 +263,14 @@ static void long_texts(void **state)
         assert_ok(jvalue_parse(out_view(&o), "test", &a, &in, &e), &e);
         assert_false(run(&a, bytes_str(expressions[i]), in, &steps, &got, &e));
         assert_refused(&e, ERR_EXPRESSION, "budget");
+    }
+    for (uint64_t enough = 0; enough < 2; enough++) { /* also in the last round of a sort */
+        struct err e = { 0 };
+        const struct jvalue *in, *got;
+        uint64_t steps = enough ? 20000 : 10000;
+
+        assert_ok(jvalue_parse(out_view(&o), "test", &a, &in, &e), &e);
+        assert_int_equal(run(&a, LIT("sort([@,@])"), in, &steps, &got, &e), enough);
     }
     arena_done(&a);
 }

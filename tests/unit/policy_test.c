@@ -1,7 +1,7 @@
 /* policy_test.c: every published policy, every evaluation vector, golden diagnostics, traces, budgets, tokens. */
 #include "testing.h"
 
-#include "policy/policy.h"
+#include "policy/policy_priv.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -864,6 +864,95 @@ static void hostile(void **state)
     }
 }
 
+/* Names chosen so that they meet in the table of types: what looking for a place costs is counted like the rest. */
+static void colliding_types(void **state)
+{
+    struct policy *p = compile("version=1.0;authorizationrules{=> permit();};issuancerules{c:[type==\"n\"] => issue(type=c.value, value=1);};", "");
+    struct arena a;
+    struct claims in;
+    struct policy_result r;
+    struct err e = { 0 };
+
+    (void)state;
+    arena_init(&a, (size_t)256 << 20);
+    in = claims_open(&a);
+    for (unsigned i = 0, n = 0; n < 8000; i++) {
+        char name[16];
+
+        snprintf(name, sizeof(name), "%u", i);
+        if ((hash_bytes(2166136261u, bytes_str(name)) & 0x7fff) >= 0x100)
+            continue;
+        claims_str(&in, "n", CLAIM_TO_POLICY, arena_copy(&a, bytes_str(name)));
+        n++;
+    }
+    assert_false(policy_eval(p, &in, &a, &r, NULL, &e));
+    assert_refused(&e, ERR_POLICY_EVALUATION, "more steps than it may take");
+    policy_free(p);
+    arena_done(&a);
+}
+
+/* Whoever reads a refusal is told the rule, not the values of claims: those are in a trace, where it is allowed. */
+static void no_values_in_errors(void **state)
+{
+    static const struct {
+        const char *rule, *value, *tells;
+    } rows[] = {
+        { "issueproperty(type=\"report_validity_in_minutes\", value=JsonToClaimValue(c.value))", "731337731337", "1 to 525600 is accepted" },
+        { "issue(type=\"a\", value=JmesPath(c.value, \"a\"))", "{\"731337\":1,\"731337\":2}", "stands twice" },
+        { "issue(type=\"a\", value=JmesPath(c.value, \"a\"))", "[731337e999]", "beyond the range" },
+        { "issue(type=\"a\", value=JsonToClaimValue(c.value))", "{\"731337\":1,\"731337\":2}", "stands twice" },
+        { "issue(type=\"a\", value=JsonToClaimValue(c.value))", "[731337e999]", "beyond the range" },
+        { "issue(type=\"a\", value=JmesPath(\"{}\", c.value))", "x731337(@)", "unknown-function" },
+        { "issue(type=\"a\", value=JmesPath(\"{}\", c.value))", "`731337e999`", "syntax" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char text[400];
+        struct policy *p;
+        struct policy_result r;
+        struct claims in;
+        struct err e = { 0 };
+        struct arena a;
+
+        snprintf(text, sizeof(text), "version=1.2;authorizationrules{=> permit();};issuancerules{c:[type==\"s\"] => %s;};", rows[i].rule);
+        p = compile(text, "Tpm");
+        arena_init(&a, 1 << 20);
+        in = claims_open(&a);
+        add_claim(&in, "s", rows[i].value, 0);
+        assert_false(policy_eval(p, &in, &a, &r, NULL, &e));
+        assert_refused(&e, ERR_POLICY_EVALUATION, rows[i].tells);
+        if (strstr(e.why, "731337") != NULL)
+            fail_msg("'%s' tells a value", e.why);
+        policy_free(p);
+        arena_done(&a);
+    }
+}
+
+/* "0" would be taken for no number at all, and the token would say another baseline than was judged by. */
+static void baselines(void **state)
+{
+    static const struct {
+        const char *value;
+        bool good;
+    } rows[] = { { "azuredefault", true }, { "10", true }, { "17", true }, { "0", false }, { "00", false }, { "010", false }, { "", false }, { "1234567890", false } };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char text[300];
+        struct policy *p;
+        struct err e = { 0 };
+
+        snprintf(text, sizeof(text), "version=1.1;configurationrules{=> issueproperty(type=\"x-ms-sgx-tcbidentifier\", value=\"%s\");};authorizationrules{=> permit();};",
+                 rows[i].value);
+        assert_int_equal(policy_compile(bytes_str(text), LIT("SgxEnclave"), &p, NULL, &e), rows[i].good);
+        if (rows[i].good)
+            policy_free(p);
+        else
+            assert_refused(&e, ERR_POLICY_SYNTAX, "is no baseline");
+    }
+}
+
 /* 16,384 claims of one name against 16,384 of another: sets are indexed, so this takes milliseconds, not seconds. */
 static void wide(void **state)
 {
@@ -1019,6 +1108,9 @@ int main(void)
     suite_add(&s, "byte order mark", byte_order_mark, NULL);
     suite_add(&s, "hostile policies", hostile, NULL);
     suite_add(&s, "wide sets", wide, NULL);
+    suite_add(&s, "types that collide", colliding_types, NULL);
+    suite_add(&s, "no values in errors", no_values_in_errors, NULL);
+    suite_add(&s, "names of baselines", baselines, NULL);
     suite_add(&s, "out of memory", out_of_memory, NULL);
     suite_add(&s, "truncations", truncations, NULL);
     suite_add(&s, "which claims are read", reads, NULL);

@@ -6,7 +6,7 @@
 
 #include "codec/stamp.h"
 
-enum { YEAR = 365 * 86400, MAX_NUMBERS = 64 };
+enum { MAX_NUMBERS = 64 };
 
 /* -- the list -- */
 
@@ -45,7 +45,7 @@ void eval_numbers_pick(const struct eval_numbers *n, int64_t now, int64_t *ret_s
 
         if (x->number > *ret_early)
             *ret_early = x->number;
-        if (x->number > *ret_standard && now - x->event >= YEAR)
+        if (x->number > *ret_standard && now - x->event >= EVAL_STANDARD_AFTER)
             *ret_standard = x->number;
     }
 }

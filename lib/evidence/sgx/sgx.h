@@ -167,6 +167,7 @@ struct eval_numbers {
     struct eval_number *list;
     size_t count;
 };
+enum { EVAL_STANDARD_AFTER = 365 * 86400 }; /* seconds from its event until a set is the standard */
 bool eval_numbers_parse(const struct json *body, struct arena *a, struct eval_numbers *ret, struct err *e) CHECKED;
 /* Early is the highest number; standard the highest whose event is a year past. 0: there is none. */
 void eval_numbers_pick(const struct eval_numbers *n, int64_t now, int64_t *ret_standard, int64_t *ret_early);
