@@ -16,6 +16,7 @@ static const char *const migrations[] = {
     " PRIMARY KEY(provider, name));"
     "CREATE TABLE audit(id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, provider TEXT NOT NULL COLLATE NOCASE, record BLOB NOT NULL);"
     "CREATE INDEX audit_by_provider ON audit(provider, id);",
+    "ALTER TABLE policy ADD COLUMN mac BLOB NOT NULL DEFAULT x'';",
 };
 
 enum query {
@@ -59,9 +60,9 @@ static const char *const queries[Q_COUNT] = {
     [Q_POLICIES_DELETE] = "DELETE FROM policy WHERE provider=?",
     [Q_CONNECTIONS_DELETE] = "DELETE FROM connection WHERE provider=?",
     [Q_HEAD_SET] = "UPDATE provider SET head=?3, mac=?4 WHERE name=?1 AND head=?2",
-    [Q_POLICY_ADD] = "INSERT INTO policy(provider, type, version, jws, who, at) VALUES(?,?,?,?,?,?)",
-    [Q_POLICY_FIND] = "SELECT type, version, jws, who, at FROM policy WHERE provider=? AND type=? ORDER BY version DESC LIMIT 1",
-    [Q_POLICY_HISTORY] = "SELECT type, version, jws, who, at FROM policy WHERE provider=?1 AND type=?2 AND (?3=0 OR version=?3)"
+    [Q_POLICY_ADD] = "INSERT INTO policy(provider, type, version, jws, who, at, mac) VALUES(?,?,?,?,?,?,?)",
+    [Q_POLICY_FIND] = "SELECT type, version, jws, who, at, mac FROM policy WHERE provider=? AND type=? ORDER BY version DESC LIMIT 1",
+    [Q_POLICY_HISTORY] = "SELECT type, version, jws, who, at, mac FROM policy WHERE provider=?1 AND type=?2 AND (?3=0 OR version=?3)"
                          " ORDER BY version DESC LIMIT 1000",
     [Q_CONNECTION_PUT] = "INSERT INTO connection(provider, name, properties) VALUES(?1,?2,?3)"
                          " ON CONFLICT(provider, name) DO UPDATE SET properties=?3",
@@ -225,6 +226,7 @@ static void read_policy(sqlite3_stmt *st, struct arena *a, struct store_policy *
     ret->jws = column_bytes(st, 2, a);
     ret->who = column_text(st, 3, a);
     ret->when = sqlite3_column_int64(st, 4);
+    ret->mac = column_bytes(st, 5, a);
 }
 
 /* Collects rows into a growing array; `read` fills one item of `size` bytes. */
@@ -403,6 +405,7 @@ static bool add_policy(struct store *s, const char *name, const struct store_pol
     bind_bytes(st, 4, p->jws);
     bind_text(st, 5, p->who);
     sqlite3_bind_int64(st, 6, p->when);
+    bind_bytes(st, 7, p->mac);
     return run(s, st, "policy", e);
 }
 

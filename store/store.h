@@ -25,6 +25,7 @@ struct store_policy {
     const char *type;
     int64_t version;          /* of the head with which it came */
     struct bytes jws;         /* empty: reset */
+    struct bytes mac;         /* of this version, by the core; empty: reset, or older than such MACs */
     const char *who;
     int64_t when;
 };

@@ -680,6 +680,22 @@ static void store_execute(const char *sql)
     sqlite3_close(db);
 }
 
+static int64_t store_number(const char *sql)
+{
+    sqlite3_stmt *st = NULL;
+    sqlite3 *db;
+    int64_t v;
+
+    assert_int_equal(sqlite3_open(arena_printf(&the.a, "%s/state/store.db", the.state), &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+    v = sqlite3_column_int64(st, 0);
+    sqlite3_finalize(st);
+    sqlite3_close(db);
+    return v;
+}
+
 /* Whatever is changed outside the service is noticed and refused as "cannot decide"; undone, it works again. */
 static const struct tampering {
     const char *name, *change, *undo, *part;
@@ -732,6 +748,53 @@ static void store_goes_back(void **state)
     assert_non_null(strstr(answer_message(&the, &got), "the store went back in time"));
     store_execute("DELETE FROM provider; DELETE FROM policy; INSERT INTO provider SELECT * FROM np; INSERT INTO policy SELECT * FROM nq;"
                   "DROP TABLE np; DROP TABLE nq; DROP TABLE tp; DROP TABLE tq");
+    got = data("contoso-aad", "PUT", "/policies/SgxEnclave", envelope(PERMIT));
+    expect_status(&got, 200);
+}
+
+#define OLD_ROW " WHERE provider='contoso-aad' AND type='SgxEnclave' AND version="
+
+/* A roll-back sets what was set, not what the store makes of it. `change` is followed by the number of the old version. */
+static const struct planted {
+    const char *name, *change, *part;
+    long status;
+} planted[] = {
+    { "as it was set", "SELECT 1", NULL, 200 },
+    { "another policy", "UPDATE policy SET jws=NEW.jws FROM (SELECT jws FROM policy WHERE type='SgxEnclave' AND"
+      " provider='contoso-aad' ORDER BY version DESC LIMIT 1) AS NEW" OLD_ROW,
+      "does not fit: the stored row is not what was set then", 503 },
+    { "another version", "UPDATE policy SET jws=NEW.jws, mac=NEW.mac FROM (SELECT jws, mac FROM policy WHERE type='SgxEnclave' AND"
+      " provider='contoso-aad' ORDER BY version DESC LIMIT 1) AS NEW" OLD_ROW, "does not fit", 503 },
+    { "another type", "UPDATE policy SET jws=NEW.jws, mac=NEW.mac FROM (SELECT jws, mac FROM policy WHERE type='TdxVm' AND"
+      " provider='contoso-aad' ORDER BY version DESC LIMIT 1) AS NEW" OLD_ROW, "does not fit", 503 },
+    { "half a MAC", "UPDATE policy SET mac=substr(mac, 1, 16)" OLD_ROW, "does not fit", 503 },
+    { "a MAC of zeros", "UPDATE policy SET mac=zeroblob(32)" OLD_ROW, "does not fit", 503 },
+    { "no MAC", "UPDATE policy SET mac=x''" OLD_ROW, "was stored without a MAC", 400 },
+};
+
+static void roll_back_planted(void **state)
+{
+    const struct planted *row = *state;
+    struct answer got;
+    int64_t version;
+
+    got = data("contoso-aad", "PUT", "/policies/TdxVm", envelope(PERMIT));
+    expect_status(&got, 200);
+    got = data("contoso-aad", "PUT", "/policies/SgxEnclave", envelope(PERMIT));
+    expect_status(&got, 200);
+    got = data("contoso-aad", "PUT", "/policies/SgxEnclave", envelope(REFUSE));
+    expect_status(&got, 200);
+    version = store_number("SELECT version FROM policy WHERE provider='contoso-aad' AND type='SgxEnclave' ORDER BY version DESC LIMIT 1 OFFSET 1");
+    store_execute("DROP TABLE IF EXISTS t; CREATE TABLE t AS SELECT * FROM policy");
+    store_execute(arena_printf(&the.a, "%s%s", row->change, strstr(row->change, "SELECT 1") != NULL ? "" : arena_printf(&the.a, "%d", (int)version)));
+    got = data("contoso-aad", "POST", arena_printf(&the.a, "/policies/SgxEnclave:rollback?version=%d", (int)version), NONE);
+    if (row->part != NULL)
+        store_execute("DELETE FROM policy; INSERT INTO policy SELECT * FROM t; DROP TABLE t");
+    expect_status(&got, row->status);
+    if (row->part != NULL && strstr(answer_message(&the, &got), row->part) == NULL)
+        fail_msg("'%s' does not say '%s'", answer_message(&the, &got), row->part);
+    got = attest_contoso();
+    expect_status(&got, row->part == NULL ? 200 : 400);
     got = data("contoso-aad", "PUT", "/policies/SgxEnclave", envelope(PERMIT));
     expect_status(&got, 200);
 }
@@ -849,6 +912,8 @@ int main(void)
     for (size_t i = 0; i < COUNT(tamperings); i++)
         suite_add(&s, arena_printf(&the.a, "store: %s", tamperings[i].name), tampering, (void *)(uintptr_t)&tamperings[i]);
     suite_add(&s, "store goes back in time", store_goes_back, NULL);
+    for (size_t i = 0; i < COUNT(planted); i++)
+        suite_add(&s, arena_printf(&the.a, "roll back: %s", planted[i].name), roll_back_planted, (void *)(uintptr_t)&planted[i]);
     suite_add(&s, "acknowledged writes survive kill -9", survives_kill, NULL);
     suite_add(&s, "too many requests", rate_limit, NULL);
     suite_add(&s, "stops cleanly", stop, NULL);
