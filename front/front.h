@@ -181,6 +181,12 @@ bool tenant_put(struct request *rq, const char *type, struct out *frame, struct 
 /* Whether the store has another head by now than the one that the request was given. */
 bool tenant_changed(struct request *rq);
 
+/* -- network.c -- */
+
+bool network_open(struct front *f, struct err *e) CHECKED;
+/* Whether the caller's network may use the provider that was found; replies 403 where not. */
+bool network_check(struct request *rq) CHECKED;
+
 /* -- auth.c -- */
 
 bool auth_open(struct front *f, struct err *e) CHECKED; /* after the links to the core are open */
@@ -234,6 +240,8 @@ struct front {
     struct arena auth_arena;
     struct memo *tokens;          /* validated bearer tokens */
     const char *provider_prefix, *provider_suffix; /* what stands around the name in a provider's host */
+    struct network *networks;     /* that count as private */
+    size_t network_count;
     struct memo *buckets;
     struct memo *wishes;          /* what policies ask of collateral, as the core told */
     int64_t rate, tenant_rate;

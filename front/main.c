@@ -244,7 +244,7 @@ int main(int argc, char **argv)
     (void)process_memory();
     if (signals < 0 || f.link_count > MAX_LINKS
         || !file_read(arena_printf(&f.own, "/proc/self/fd/%d", atoi(argv[1])), 1 << 20, &f.own, &text, &e)
-        || !config_parse(text, &f.own, &f.config, &e) || !read_settings(&f, &e) || !front_load_collateral(&f, &e) || !collateral_link_open(&f, &e)
+        || !config_parse(text, &f.own, &f.config, &e) || !read_settings(&f, &e) || !network_open(&f, &e) || !front_load_collateral(&f, &e) || !collateral_link_open(&f, &e)
         || !store_open(arena_printf(&f.own, "%s/store.db", f.config.value[CONFIG_service_state]), &f.store, &e) || !corelink_open(&f, &e)
         || !attest_open(&f, &e) || !issuer_open(&f, &e) || !auth_open(&f, &e)
         || !metrics_open(&f, atoi(argv[3]), atoi(argv[4]), (size_t)atoi(argv[5]), f.link_count, &e) || !http_open(&f, atoi(argv[2]), &f.http, &e)

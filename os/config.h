@@ -17,6 +17,7 @@
     X(service,     workers,                "0",                             "fronts and core workers; 0: one per CPU")        \
     X(service,     location,               "Local",                         "location that providers are created in")         \
     X(service,     region,                 "local",                         "short name that providers carry")               \
+    X(service,     private_networks,       "",                              "networks (10.0.0.0/8,fd00::/8) whose connections may use providers with publicNetworkAccess Disabled; behind a proxy that is the proxy's address; empty: nobody may, and only the control plane works for them") \
     X(tls,         certificate,            "",                              "PEM chain; empty: a development certificate")    \
     X(tls,         key,                    "",                              "PEM private key")                                \
     X(tls,         client_ca,              "",                              "PEM CAs of operators' client certificates")      \

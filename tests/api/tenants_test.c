@@ -492,6 +492,64 @@ static void walk(void **state)
     assert_true(json_member(got.json, "records")->count >= 6);
 }
 
+/* -- publicNetworkAccess -- */
+
+static const struct network {
+    const char *name, *networks;
+    bool allowed; /* from 127.0.0.1 */
+} networks[] = {
+    { "none is private", "", false },
+    { "another one", "10.0.0.0/8, fd00::/8", false },
+    { "this address", "10.0.0.0/8 , 127.0.0.1", true },
+    { "its network", "127.0.0.0/8", true },
+    { "mapped to IPv6", "::ffff:127.0.0.0/104", true },
+    { "everything of IPv6", "::/0", false },
+    { "its neighbour", "127.0.0.2/31", false },
+};
+
+static void public_access(void **state)
+{
+    static const char off[] = "{\"properties\":{\"publicNetworkAccess\":\"Disabled\"}}", on[] = "{\"properties\":{\"publicNetworkAccess\":\"Enabled\"}}";
+    static const char *const paths[] = { "/policies/SgxEnclave?api-version=2020-10-01", "/certificates?api-version=2020-10-01",
+                                         "/tcbbaselines/SgxEnclave?api-version=2020-10-01", "/audit?api-version=2020-10-01",
+                                         "/policies/SgxEnclave/history?api-version=2020-10-01", "/certs", "/.well-known/openid-configuration" };
+    const struct network *row = *state;
+    struct service s, *before = the_service;
+    struct arena a;
+    struct answer got;
+
+    arena_init(&a, 1 << 20);
+    service_start(&s, arena_printf(&a, "workers = 1\nprivate_networks = %s\n", row->networks), dev);
+    the_service = &s;
+    got = arm("PUT", "/closed", "{\"location\":\"East US\",\"properties\":{\"publicNetworkAccess\":\"Disabled\"}}");
+    expect_status(&got, 201);
+    for (size_t i = 0; i < COUNT(paths); i++) {
+        got = service_call_host(&the, "closed.localhost", "GET", paths[i], as_owner, NONE);
+        expect_status(&got, row->allowed ? 200 : 403);
+        if (!row->allowed) {
+            assert_string_equal(answer_code(&the, &got), "Forbidden");
+            assert_non_null(strstr(answer_message(&the, &got), "publicNetworkAccess of 'closed' is Disabled, and the address 127.0.0.1"));
+        }
+    }
+    got = data("closed", "POST", "/attest/SgxEnclave", LIT("{\"quote\":\"AAAA\"}"));
+    expect_status(&got, row->allowed ? 400 : 403);
+    got = service_call(&the, "GET", "/certs", NULL, NONE); /* the shared provider has no such switch */
+    expect_status(&got, 200);
+    got = arm("GET", "/closed", NULL); /* the control plane works */
+    expect_status(&got, 200);
+    got = arm("PATCH", "/closed", on);
+    expect_status(&got, 200);
+    got = data("closed", "GET", "/policies/SgxEnclave", NONE);
+    expect_status(&got, 200);
+    got = arm("PATCH", "/closed", off);
+    expect_status(&got, 200);
+    got = data("closed", "GET", "/policies/SgxEnclave", NONE);
+    expect_status(&got, row->allowed ? 200 : 403);
+    assert_int_equal(service_stop(&s), 0);
+    the_service = before;
+    arena_done(&a);
+}
+
 static struct bytes letters(struct arena *a, const char *before, size_t n, const char *after)
 {
     struct out o = out_open(a);
@@ -904,6 +962,8 @@ int main(void)
     for (size_t i = 0; i < COUNT(bad_policies); i++)
         suite_add(&s, arena_printf(&the.a, "policy: %s", bad_policies[i].name), bad_policy, (void *)(uintptr_t)&bad_policies[i]);
     suite_add(&s, "set, attest, be refused, roll back, attest", walk, NULL);
+    for (size_t i = 0; i < COUNT(networks); i++)
+        suite_add(&s, arena_printf(&the.a, "publicNetworkAccess: %s", networks[i].name), public_access, (void *)(uintptr_t)&networks[i]);
     suite_add(&s, "long headers of nobody", long_headers, NULL);
     suite_add(&s, "TCB baselines", tcb_baselines, NULL);
     suite_add(&s, "requests that are too large", large_requests, NULL);
