@@ -574,6 +574,11 @@ static const struct line_row {
 } line_rows[] = {
     { "one", { { 8, EV_IPL, "grub_cmd: linux " LINE, "linux " LINE }, { 8, EV_IPL, "kernel_cmdline: " LINE, LINE } }, LINE },
     { "one, without commands", { { 8, EV_IPL, "grub_kernel_cmdline " LINE, LINE } }, LINE },
+    { "words in quotes",
+      { { 8, EV_IPL, "grub_cmd: linux /vmlinuz dm=1 none", "linux /vmlinuz dm=1 none" },
+        { 8, EV_IPL, "kernel_cmdline: /vmlinuz \"dm=1 none\"", "/vmlinuz \"dm=1 none\"" } }, "/vmlinuz \"dm=1 none\"" },
+    { "a command with more",
+      { { 8, EV_IPL, "grub_cmd: linux /vmlinuz ro x", "linux /vmlinuz ro x" }, { 8, EV_IPL, "kernel_cmdline: /vmlinuz ro", "/vmlinuz ro" } }, NULL },
     { "the same twice", { { 8, EV_IPL, "kernel_cmdline: " LINE, LINE }, { 8, EV_IPL, "kernel_cmdline: " LINE, LINE } }, LINE },
     { "with a module's", { { 8, EV_IPL, "kernel_cmdline: " LINE, LINE }, { 8, EV_IPL, "module_cmdline: " OTHER, OTHER } }, LINE },
     { "none", { { 8, EV_IPL, "grub_cmd: linux " LINE, "linux " LINE } }, NULL },

@@ -25,6 +25,23 @@ static void note(struct lines *l, struct bytes line)
         l->doubtful = true;
 }
 
+/* Of a command GRUB measures the bare words, of a line the words in the quotes that the kernel needs. */
+static bool same_words(struct bytes a, struct bytes b)
+{
+    size_t i = 0, j = 0;
+
+    for (;;) {
+        while (i < a.n && strchr("\"'\\", a.p[i]) != NULL && a.p[i] != 0)
+            i++;
+        while (j < b.n && strchr("\"'\\", b.p[j]) != NULL && b.p[j] != 0)
+            j++;
+        if (i == a.n || j == b.n)
+            return i == a.n && j == b.n;
+        if (a.p[i++] != b.p[j++])
+            return false;
+    }
+}
+
 /* What follows a command that loads a kernel: "linux /vmlinuz ro". */
 static bool loads_kernel(struct bytes text, struct bytes *ret)
 {
@@ -65,10 +82,8 @@ static void note_pcr(const struct tpm_state *s, unsigned pcr, struct arena *a, s
     }
     if (here.found.p == NULL)
         return;
-    if (loaded.found.p != NULL)
-        note(&here, loaded.found);
     note(ret, here.found);
-    ret->doubtful |= hidden || here.doubtful || loaded.doubtful;
+    ret->doubtful |= hidden || here.doubtful || loaded.doubtful || (loaded.found.p != NULL && !same_words(loaded.found, here.found));
 }
 
 struct bytes tpm_kernel_command_line(const struct tpm_state *s, struct arena *a)
