@@ -210,6 +210,9 @@ const char *http_client_address(struct request *rq);
 void audit_record(struct request *rq);
 void audit_flush(struct front *f);
 int audit_timeout_ms(const struct front *f, uint64_t now_us);
+/* One step of forgetting records older than audit.keep, where it is this front's turn. */
+void audit_trim(struct front *f, uint64_t now_us);
+int audit_trim_timeout_ms(const struct front *f, uint64_t now_us);
 void metrics_count(const struct request *rq);
 /* `memory_fd` is a shared file of metrics_size() bytes; `listener` -1: another front serves the readers. */
 bool metrics_open(struct front *f, int listener, int memory_fd, size_t slot, size_t slots, struct err *e) CHECKED;
@@ -246,6 +249,9 @@ struct front {
     struct memo *wishes;          /* what policies ask of collateral, as the core told */
     int64_t rate, tenant_rate;
     struct audit *audit;
+    size_t slot;                  /* number of this front: the first one keeps the house */
+    int64_t audit_keep;           /* days; 0: for ever */
+    uint64_t trim_us;             /* when audit records are looked at again */
     struct metrics *metrics;
     struct collateral_link *collateral_link;
     struct trust trust;           /* development's anchors: who may ask vendors for collateral */

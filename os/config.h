@@ -42,6 +42,7 @@
     X(auth,        roles_claim,            "roles",                         "claim with the roles: Role or Role@scope")       \
     X(auth,        role_map,               "",                              "claim value=Role;... for a directory's own names") \
     X(audit,       file,                   "",                              "JSON lines beside the store; empty: none")       \
+    X(audit,       keep,                   "90",                            "days that audit records stay in the store; 0: for ever; the file is not shortened") \
     X(metrics,     listen,                 "127.0.0.1:9464",                "address of the metrics listener; empty: none")   \
     X(limits,      rate,                   "0",                             "requests a second of an address; 0: unlimited")  \
     X(limits,      tenant_rate,            "0",                             "requests a second of a provider; 0: unlimited")  \

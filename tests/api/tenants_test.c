@@ -857,6 +857,48 @@ static void roll_back_planted(void **state)
     expect_status(&got, 200);
 }
 
+/* -- audit records are not kept for ever: by the service's own clock -- */
+
+static const struct keeping {
+    const char *name, *keep, *later;
+    bool gone;
+} keepings[] = {
+    { "ninety days by default, after 89", "", "2022-03-31T00:00:00Z", false },
+    { "ninety days by default, after 91", "", "2022-04-02T00:00:00Z", true },
+    { "one day", "[audit]\nkeep = 1\n", "2022-01-03T00:00:00Z", true },
+    { "for ever", "[audit]\nkeep = 0\n", "2032-01-01T00:00:00Z", false },
+};
+
+static void audit_kept(void **state)
+{
+    const struct keeping *row = *state;
+    struct service s, *before = the_service;
+    struct arena a;
+    struct answer got;
+
+    arena_init(&a, 1 << 20);
+    service_start(&s, "workers = 1\n[dev]\nclock = 2022-01-01T00:00:00Z\n", dev);
+    the_service = &s;
+    got = arm("PUT", "/kept", "{\"location\":\"East US\",\"properties\":{}}");
+    expect_status(&got, 201);
+    store_execute("INSERT INTO audit(at, provider, record) WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i<1200)"
+                  " SELECT (SELECT at FROM audit ORDER BY id LIMIT 1), 'kept', CAST('{}' AS BLOB) FROM c");
+    service_restart(&s, arena_printf(&a, "workers = 1\n%s[dev]\nclock = %s\n", row->keep, row->later), dev);
+    for (int i = 0; i < 8; i++) { /* between requests there is a step, of 500 records at most */
+        got = data("kept", "GET", "/policies/SgxEnclave", NONE);
+        expect_status(&got, 200);
+    }
+    assert_int_equal(store_number("SELECT count(*) FROM audit WHERE record=CAST('{}' AS BLOB)"), row->gone ? 0 : 1200);
+    assert_true(store_number("SELECT count(*) FROM audit") >= 8); /* those of today stay */
+    store_execute("INSERT INTO audit(at, provider, record) VALUES(0, 'kept', CAST('{}' AS BLOB))");
+    got = data("kept", "GET", "/policies/SgxEnclave", NONE);
+    expect_status(&got, 200);
+    assert_int_equal(store_number("SELECT count(*) FROM audit WHERE at=0"), 1); /* the next look is an hour away */
+    assert_int_equal(service_stop(&s), 0);
+    the_service = before;
+    arena_done(&a);
+}
+
 /* Every acknowledged write survives kill -9 of all processes. */
 static void survives_kill(void **state)
 {
@@ -974,6 +1016,8 @@ int main(void)
     suite_add(&s, "store goes back in time", store_goes_back, NULL);
     for (size_t i = 0; i < COUNT(planted); i++)
         suite_add(&s, arena_printf(&the.a, "roll back: %s", planted[i].name), roll_back_planted, (void *)(uintptr_t)&planted[i]);
+    for (size_t i = 0; i < COUNT(keepings); i++)
+        suite_add(&s, arena_printf(&the.a, "audit records are kept %s", keepings[i].name), audit_kept, (void *)(uintptr_t)&keepings[i]);
     suite_add(&s, "acknowledged writes survive kill -9", survives_kill, NULL);
     suite_add(&s, "too many requests", rate_limit, NULL);
     suite_add(&s, "stops cleanly", stop, NULL);
