@@ -39,6 +39,7 @@ bool core_certs(struct core *c, const struct wire_fields *f, int64_t now, struct
 bool core_provider_new(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e) CHECKED;
 bool core_policy_get(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e) CHECKED;
 bool core_policy_set(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e) CHECKED;
+bool core_policy_rollback(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e) CHECKED;
 bool core_policy_reset(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e) CHECKED;
 bool core_signers_get(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e) CHECKED;
 bool core_signers_change(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e) CHECKED;

@@ -50,6 +50,7 @@ static const struct {
     { MSG_PROVIDER_NEW, 1 << 20, core_provider_new },
     { MSG_POLICY_GET, 8 << 20, core_policy_get },
     { MSG_POLICY_SET, 8 << 20, core_policy_set },
+    { MSG_POLICY_ROLLBACK, 8 << 20, core_policy_rollback },
     { MSG_POLICY_RESET, 8 << 20, core_policy_reset },
     { MSG_SIGNERS_GET, 4 << 20, core_signers_get },
     { MSG_SIGNERS_CHANGE, 2 << 20, core_signers_change },

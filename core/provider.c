@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define MAC_LABEL "avouch provider head, version 1"
+#define VERSION_LABEL "avouch stored policy, version 1"
 #define POLICY_TOKEN_LIFETIME 3600
 #define MAX_JWS ((size_t)2 << 20) /* a policy has 256 KiB; encoded twice, with its signer's chain */
 
@@ -18,6 +19,25 @@ static struct digest mac_of(const struct core *c, struct bytes head)
 {
     const struct bytes parts[] = { LIT(MAC_LABEL), head };
 
+    return hmac_sha256(BYTES(c->keys.mac), parts, COUNT(parts));
+}
+
+/* What the head no longer names: a version of a policy as it was set. The name is the one in the head, which no other
+ * provider had before or after; lengths keep the parts apart. */
+static struct digest version_mac(const struct core *c, const struct head *h, struct bytes type, uint64_t version, struct bytes jws,
+                                 struct arena *a)
+{
+    struct digest d = sha256(jws);
+    struct out o = out_open(a);
+    struct bytes parts[2] = { LIT(VERSION_LABEL) };
+
+    out_u32le(&o, (uint32_t)h->name.n);
+    out_bytes(&o, h->name);
+    out_u32le(&o, (uint32_t)type.n);
+    out_bytes(&o, type);
+    out_u64le(&o, version);
+    out_bytes(&o, digest_bytes(&d));
+    parts[1] = out_view(&o);
     return hmac_sha256(BYTES(c->keys.mac), parts, COUNT(parts));
 }
 
@@ -312,7 +332,7 @@ static bool store_policy(struct core *c, const struct wire_fields *f, int64_t no
 {
     struct jobj body = answer_body(p, now, a);
     struct bytes text, jws = r->jws.text;
-    struct digest d = sha256(jws);
+    struct digest d = sha256(jws), mac;
     bool empty;
 
     if (!policy_of_request(r, a, &text, &empty, e))
@@ -326,7 +346,13 @@ static bool store_policy(struct core *c, const struct wire_fields *f, int64_t no
     if (r->is_signed)
         jobj_json(&body, "x-ms-policy-signer", policy_signer_json(r, a));
     wire_put(answer, TAG_POLICY_JWS, jws);
-    return put_head(c, &p->head, a, answer, e) && put_token(c, f, p, &body, a, answer, e);
+    if (!put_head(c, &p->head, a, answer, e))
+        return false;
+    mac = version_mac(c, &p->head, type, p->head.version, jws, a); /* the head's number is the new one by now */
+    if (a->failed)
+        return err_memory(e, "policy");
+    wire_put(answer, TAG_VERSION_MAC, digest_bytes(&mac));
+    return put_token(c, f, p, &body, a, answer, e);
 }
 
 bool core_policy_set(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e)
@@ -341,6 +367,31 @@ bool core_policy_set(struct core *c, const struct wire_fields *f, int64_t now, s
     ok = store_policy(c, f, now, a, &p, type, &r, answer, e);
     signed_request_done(&r);
     return ok;
+}
+
+/* The store gives the older version, so that it shows that it is what the provider set then. After that it is judged
+ * as if its author sent it again. */
+bool core_policy_rollback(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e)
+{
+    int64_t version = wire_i64(f, TAG_VERSION, 0);
+    struct bytes type, jws, mac = { NULL, 0 };
+    struct provider p;
+    struct digest want;
+
+    if (!type_of(f, &type, e) || !provider_read(c, f, type, a, &p, e))
+        return false;
+    if (p.shared)
+        return err_set(e, ERR_UNAUTHORIZED, "provider", "policies of a shared provider cannot be changed");
+    if (!wire_find(f, TAG_JWS, &jws) || version <= 0)
+        return err_set(e, ERR_INTERNAL, "message", "stored policy or its version is missing");
+    want = version_mac(c, &p.head, type, (uint64_t)version, jws, a);
+    if (a->failed)
+        return err_memory(e, "policy");
+    if (!wire_find(f, TAG_VERSION_MAC, &mac) || !secret_equal(mac, digest_bytes(&want)))
+        return err_set(e, ERR_STORE_TAMPERED, "policy",
+                       "the MAC of version %lld of the %.*s policy does not fit: the stored row is not what was set then", (long long)version,
+                       (int)type.n, (const char *)type.p);
+    return core_policy_set(c, f, now, a, answer, e);
 }
 
 bool core_policy_reset(struct core *c, const struct wire_fields *f, int64_t now, struct arena *a, struct out *answer, struct err *e)

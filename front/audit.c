@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { BATCH = 64, DELAY_US = 20000 };
+enum { BATCH = 64, DELAY_US = 20000, TRIM_STEP = 500 };
+#define TRIM_EVERY_US (UINT64_C(3600) * 1000000)
 
 struct pending {
     char provider[32];
@@ -57,7 +58,7 @@ static struct bytes trace_json(struct request *rq)
     return jobj_print(&o, false);
 }
 
-/* What callers choose freely is cut: records are kept for good, and nobody had to prove anything for some of them. */
+/* What callers choose freely is cut: records are kept for long, and nobody had to prove anything for some of them. */
 static struct bytes header_text(struct request *rq, const char *name)
 {
     const char *text = request_header(rq, name);
@@ -160,6 +161,32 @@ void audit_record(struct request *rq)
         a->oldest_us = clock_monotonic_us();
     if (strncmp(rq->operation, "Attest", 6) != 0)
         audit_flush(f);
+}
+
+static bool keeps_house(const struct front *f)
+{
+    return f->slot == 0 && f->audit_keep > 0;
+}
+
+/* Requests are served between two steps; with nothing left to forget the next look is an hour away. */
+void audit_trim(struct front *f, uint64_t now_us)
+{
+    struct err e = { .code = ERR_NONE };
+    int64_t deleted = 0;
+
+    if (!keeps_house(f) || now_us < f->trim_us)
+        return;
+    if (!store_audit_trim(f->store, front_now(f) - f->audit_keep * 86400, TRIM_STEP, &deleted, &e))
+        log_error("front", &e);
+    if (deleted < TRIM_STEP)
+        f->trim_us = now_us + TRIM_EVERY_US;
+}
+
+int audit_trim_timeout_ms(const struct front *f, uint64_t now_us)
+{
+    if (!keeps_house(f))
+        return -1;
+    return now_us >= f->trim_us ? 0 : (int)((f->trim_us - now_us) / 1000 + 1);
 }
 
 int audit_timeout_ms(const struct front *f, uint64_t now_us)

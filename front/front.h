@@ -184,6 +184,12 @@ bool tenant_put(struct request *rq, const char *type, struct out *frame, struct 
 /* Whether the store has another head by now than the one that the request was given. */
 bool tenant_changed(struct request *rq);
 
+/* -- network.c -- */
+
+bool network_open(struct front *f, struct err *e) CHECKED;
+/* Whether the caller's network may use the provider that was found; replies 403 where not. */
+bool network_check(struct request *rq) CHECKED;
+
 /* -- auth.c -- */
 
 bool auth_open(struct front *f, struct err *e) CHECKED; /* after the links to the core are open */
@@ -208,6 +214,9 @@ bool audit_open(struct front *f, struct err *e) CHECKED;
 void audit_record(struct request *rq);
 void audit_flush(struct front *f);
 int audit_timeout_ms(const struct front *f, uint64_t now_us);
+/* One step of forgetting records older than audit.keep, where it is this front's turn. */
+void audit_trim(struct front *f, uint64_t now_us);
+int audit_trim_timeout_ms(const struct front *f, uint64_t now_us);
 void metrics_count(const struct request *rq);
 /* `memory_fd` is a shared file of metrics_size() bytes; `listener` -1: another front serves the readers. */
 bool metrics_open(struct front *f, int listener, int memory_fd, size_t slot, size_t slots, struct err *e) CHECKED;
@@ -238,10 +247,15 @@ struct front {
     struct arena auth_arena;
     struct memo *tokens;          /* validated bearer tokens */
     const char *provider_prefix, *provider_suffix; /* what stands around the name in a provider's host */
+    struct network *networks;     /* that count as private */
+    size_t network_count;
     struct memo *buckets;
     struct memo *wishes;          /* what policies ask of collateral, as the core told */
     int64_t rate, tenant_rate;
     struct audit *audit;
+    size_t slot;                  /* number of this front: the first one keeps the house */
+    int64_t audit_keep;           /* days; 0: for ever */
+    uint64_t trim_us;             /* when audit records are looked at again */
     struct metrics *metrics;
     struct collateral_link *collateral_link;
     struct trust trust;           /* development's anchors: who may ask vendors for collateral */

@@ -119,7 +119,8 @@ static bool read_settings(struct front *f, struct err *e)
         || !config_number(c, CONFIG_limits_idle, 1, 3600, &f->idle, e)
         || !config_number(c, CONFIG_limits_drain, 0, 600, &f->drain, e)
         || !config_number(c, CONFIG_limits_core_wait, 1, 600, &f->core_wait, e) || !config_number(c, CONFIG_limits_rate, 0, 1000000, &f->rate, e)
-        || !config_number(c, CONFIG_limits_tenant_rate, 0, 1000000, &f->tenant_rate, e))
+        || !config_number(c, CONFIG_limits_tenant_rate, 0, 1000000, &f->tenant_rate, e)
+        || !config_number(c, CONFIG_audit_keep, 0, 36500, &f->audit_keep, e))
         return false;
     settings_apply(&f->settings, f->setting_bits);
     f->wire_flags = strcmp(c->value[CONFIG_policy_explain], "full") == 0 ? WIRE_EXPLAIN_FULL : 0;
@@ -191,6 +192,7 @@ static void loop(struct front *f, int signals)
         int wait = sooner(http_timeout_ms(f->http), corelink_timeout_ms(f, clock_monotonic_us()));
 
         wait = sooner(wait, audit_timeout_ms(f, clock_monotonic_us()));
+        wait = sooner(wait, audit_trim_timeout_ms(f, clock_monotonic_us()));
         wait = sooner(wait, collateral_link_timeout_ms(f, clock_monotonic_us()));
         wait = sooner(wait, issuer_link_timeout_ms(f, clock_monotonic_us()));
         p[n + 2] = (struct pollfd){ .fd = metrics_descriptor(f), .events = POLLIN };
@@ -214,6 +216,7 @@ static void loop(struct front *f, int signals)
         metrics_run(f);
         if (audit_timeout_ms(f, clock_monotonic_us()) == 0)
             audit_flush(f);
+        audit_trim(f, clock_monotonic_us());
     }
 }
 
@@ -255,15 +258,16 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     arena_init(&f.own, (size_t)512 << 20);
+    f.slot = (size_t)atoi(argv[5]);
     f.link_count = (size_t)atoi(argv[6]);
     crypto_warm_up();
     (void)process_memory();
     if (signals < 0 || f.link_count > MAX_LINKS
         || !file_read(arena_printf(&f.own, "/proc/self/fd/%d", atoi(argv[1])), 1 << 20, &f.own, &text, &e)
-        || !config_parse(text, &f.own, &f.config, &e) || !read_settings(&f, &e) || !front_load_collateral(&f, &e) || !collateral_link_open(&f, &e)
+        || !config_parse(text, &f.own, &f.config, &e) || !read_settings(&f, &e) || !network_open(&f, &e) || !front_load_collateral(&f, &e) || !collateral_link_open(&f, &e)
         || !store_open(arena_printf(&f.own, "%s/store.db", f.config.value[CONFIG_service_state]), &f.store, &e) || !corelink_open(&f, &e)
         || !audit_open(&f, &e) || !attest_open(&f, &e) || !issuer_open(&f, &e) || !auth_open(&f, &e)
-        || !metrics_open(&f, atoi(argv[3]), atoi(argv[4]), (size_t)atoi(argv[5]), f.link_count, &e) || !http_open(&f, atoi(argv[2]), &f.http, &e)
+        || !metrics_open(&f, atoi(argv[3]), atoi(argv[4]), f.slot, f.link_count, &e) || !http_open(&f, atoi(argv[2]), &f.http, &e)
         || !close_walls(&f, &e)) {
         log_error("front", &e);
         return 1;

@@ -67,7 +67,7 @@ static void on_token(struct request *rq, const struct wire_fields *f)
 /* The new head takes the place of the one that was sent to the core; then the answer is given. */
 static void on_change(struct request *rq, const struct wire_fields *f)
 {
-    struct bytes head, mac, jws = { NULL, 0 };
+    struct bytes head, mac, jws = { NULL, 0 }, version_mac = { NULL, 0 };
     struct store_policy row = { .type = rq->steps[0], .who = rq->principal.id, .when = front_now(rq->front) };
     struct head h;
     struct err e = { .code = ERR_NONE };
@@ -83,6 +83,8 @@ static void on_change(struct request *rq, const struct wire_fields *f)
     (void)wire_find(f, TAG_POLICY_JWS, &jws);
     row.version = (int64_t)h.version;
     row.jws = jws;
+    (void)wire_find(f, TAG_VERSION_MAC, &version_mac);
+    row.mac = version_mac;
     if (!store_change(rq->front->store, rq->tenant.row.name, rq->tenant.row.head, head, mac, policy ? &row : NULL, &e)) {
         reply_error(rq, &e);
         return;
@@ -136,7 +138,8 @@ static struct bytes as_jws(struct request *rq)
     return out_view(&o);
 }
 
-static void change_policy(struct request *rq, enum permission p, enum wire_message message, struct bytes jws)
+/* `old`: the stored row that is set anew, or NULL. */
+static void change_policy(struct request *rq, enum permission p, enum wire_message message, struct bytes jws, const struct store_policy *old)
 {
     const char *type = policy_type(rq);
     struct out frame;
@@ -146,17 +149,21 @@ static void change_policy(struct request *rq, enum permission p, enum wire_messa
         return;
     rq->steps[0] = type;
     wire_put(&frame, TAG_JWS, jws);
+    if (old != NULL) {
+        wire_put_i64(&frame, TAG_VERSION, old->version);
+        wire_put(&frame, TAG_VERSION_MAC, old->mac);
+    }
     core_ask(rq, &frame, id, on_change);
 }
 
 void handle_policy_put(struct request *rq)
 {
-    change_policy(rq, MAY_WRITE_DATA, MSG_POLICY_SET, as_jws(rq));
+    change_policy(rq, MAY_WRITE_DATA, MSG_POLICY_SET, as_jws(rq), NULL);
 }
 
 void handle_policy_reset(struct request *rq)
 {
-    change_policy(rq, MAY_DELETE_DATA, MSG_POLICY_RESET, rq->body);
+    change_policy(rq, MAY_DELETE_DATA, MSG_POLICY_RESET, rq->body, NULL);
 }
 
 /* -- history -- */
@@ -191,7 +198,8 @@ void handle_policy_history(struct request *rq)
     reply_json(rq, 200, jobj_print(&whole, false));
 }
 
-/* An older version is set anew, as if its author sent it again: the same checks, a new version. */
+/* An older version is set anew, as if its author sent it again: the same checks, a new version. That the row is what its
+ * author sent, the core's MAC beside it shows. */
 void handle_policy_rollback(struct request *rq)
 {
     const char *type = policy_type(rq), *version = request_query(rq, "version");
@@ -207,11 +215,15 @@ void handle_policy_rollback(struct request *rq)
         ;
     else if (n != 1 || row->jws.n == 0)
         (void)err_set(&e, ERR_BAD_REQUEST, "version", "the %s policy has no version %.20s that can be set again", type, version);
+    else if (row->mac.n == 0)
+        (void)err_set(&e, ERR_INVALID_OPERATION, "version",
+                      "version %.20s of the %s policy was stored without a MAC, as older releases did, so nothing shows that it is what was "
+                      "set then; send the policy itself instead", version, type);
     if (e.code != ERR_NONE) {
         reply_error(rq, &e);
         return;
     }
-    change_policy(rq, MAY_WRITE_DATA, MSG_POLICY_SET, row->jws);
+    change_policy(rq, MAY_WRITE_DATA, MSG_POLICY_ROLLBACK, row->jws, row);
 }
 
 /* -- policy signing certificates -- */

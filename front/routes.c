@@ -113,7 +113,7 @@ static bool check_version(struct request *rq, unsigned flags)
 static void run(struct request *rq, const struct route_row *row)
 {
     rq->operation = row->operation;
-    if ((row->flags & TENANT) != 0 && !tenant_find(rq))
+    if ((row->flags & TENANT) != 0 && (!tenant_find(rq) || !network_check(rq)))
         return;
     if ((row->flags & (NEEDS_VERSION | ARM_VERSION)) == 0 || check_version(rq, row->flags))
         row->handle(rq);

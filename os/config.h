@@ -17,6 +17,7 @@
     X(service,     workers,                "0",                             "fronts and core workers; 0: one per CPU")        \
     X(service,     location,               "Local",                         "location that providers are created in")         \
     X(service,     region,                 "local",                         "short name that providers carry")               \
+    X(service,     private_networks,       "",                              "networks (10.0.0.0/8,fd00::/8) whose connections may use providers with publicNetworkAccess Disabled; behind a proxy that is the proxy's address; empty: nobody may, and only the control plane works for them") \
     X(tls,         certificate,            "",                              "PEM chain; empty: a development certificate")    \
     X(tls,         key,                    "",                              "PEM private key")                                \
     X(tls,         client_ca,              "",                              "PEM CAs of operators' client certificates")      \
@@ -41,6 +42,7 @@
     X(auth,        roles_claim,            "roles",                         "claim with the roles: Role or Role@scope")       \
     X(auth,        role_map,               "",                              "claim value=Role;... for a directory's own names") \
     X(audit,       file,                   "",                              "JSON lines beside the store; empty: none")       \
+    X(audit,       keep,                   "90",                            "days that audit records stay in the store; 0: for ever; the file is not shortened") \
     X(metrics,     listen,                 "127.0.0.1:9464",                "address of the metrics listener; empty: none")   \
     X(limits,      rate,                   "0",                             "requests a second of an address; 0: unlimited")  \
     X(limits,      tenant_rate,            "0",                             "requests a second of a provider; 0: unlimited")  \

@@ -16,6 +16,8 @@ static const char *const migrations[] = {
     " PRIMARY KEY(provider, name));"
     "CREATE TABLE audit(id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, provider TEXT NOT NULL COLLATE NOCASE, record BLOB NOT NULL);"
     "CREATE INDEX audit_by_provider ON audit(provider, id);",
+    "ALTER TABLE policy ADD COLUMN mac BLOB NOT NULL DEFAULT x'';",
+    "CREATE INDEX audit_by_time ON audit(at);",
 };
 
 enum query {
@@ -32,6 +34,7 @@ enum query {
     Q_CONNECTIONS_DELETE,
     Q_HEAD_SET,
     Q_POLICY_ADD,
+    Q_POLICY_TRIM,
     Q_POLICY_FIND,
     Q_POLICY_HISTORY,
     Q_CONNECTION_PUT,
@@ -39,6 +42,7 @@ enum query {
     Q_CONNECTION_DELETE,
     Q_AUDIT_ADD,
     Q_AUDIT_LIST,
+    Q_AUDIT_TRIM,
     Q_COUNT,
 };
 
@@ -59,9 +63,11 @@ static const char *const queries[Q_COUNT] = {
     [Q_POLICIES_DELETE] = "DELETE FROM policy WHERE provider=?",
     [Q_CONNECTIONS_DELETE] = "DELETE FROM connection WHERE provider=?",
     [Q_HEAD_SET] = "UPDATE provider SET head=?3, mac=?4 WHERE name=?1 AND head=?2",
-    [Q_POLICY_ADD] = "INSERT INTO policy(provider, type, version, jws, who, at) VALUES(?,?,?,?,?,?)",
-    [Q_POLICY_FIND] = "SELECT type, version, jws, who, at FROM policy WHERE provider=? AND type=? ORDER BY version DESC LIMIT 1",
-    [Q_POLICY_HISTORY] = "SELECT type, version, jws, who, at FROM policy WHERE provider=?1 AND type=?2 AND (?3=0 OR version=?3)"
+    [Q_POLICY_ADD] = "INSERT INTO policy(provider, type, version, jws, who, at, mac) VALUES(?,?,?,?,?,?,?)",
+    [Q_POLICY_TRIM] = "DELETE FROM policy WHERE provider=?1 AND type=?2 AND version<=(SELECT version FROM policy"
+                      " WHERE provider=?1 AND type=?2 ORDER BY version DESC LIMIT 1 OFFSET ?3)",
+    [Q_POLICY_FIND] = "SELECT type, version, jws, who, at, mac FROM policy WHERE provider=? AND type=? ORDER BY version DESC LIMIT 1",
+    [Q_POLICY_HISTORY] = "SELECT type, version, jws, who, at, mac FROM policy WHERE provider=?1 AND type=?2 AND (?3=0 OR version=?3)"
                          " ORDER BY version DESC LIMIT 1000",
     [Q_CONNECTION_PUT] = "INSERT INTO connection(provider, name, properties) VALUES(?1,?2,?3)"
                          " ON CONFLICT(provider, name) DO UPDATE SET properties=?3",
@@ -69,6 +75,7 @@ static const char *const queries[Q_COUNT] = {
     [Q_CONNECTION_DELETE] = "DELETE FROM connection WHERE provider=? AND name=?",
     [Q_AUDIT_ADD] = "INSERT INTO audit(at, provider, record) VALUES(?,?,?)",
     [Q_AUDIT_LIST] = "SELECT id, record FROM audit WHERE provider=? AND id>? ORDER BY id LIMIT ?",
+    [Q_AUDIT_TRIM] = "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at<?1 ORDER BY at LIMIT ?2)",
 };
 
 struct store {
@@ -225,6 +232,7 @@ static void read_policy(sqlite3_stmt *st, struct arena *a, struct store_policy *
     ret->jws = column_bytes(st, 2, a);
     ret->who = column_text(st, 3, a);
     ret->when = sqlite3_column_int64(st, 4);
+    ret->mac = column_bytes(st, 5, a);
 }
 
 /* Collects rows into a growing array; `read` fills one item of `size` bytes. */
@@ -403,6 +411,20 @@ static bool add_policy(struct store *s, const char *name, const struct store_pol
     bind_bytes(st, 4, p->jws);
     bind_text(st, 5, p->who);
     sqlite3_bind_int64(st, 6, p->when);
+    bind_bytes(st, 7, p->mac);
+    return run(s, st, "policy", e);
+}
+
+/* Whoever may set a policy decides how often. */
+static bool trim_policies(struct store *s, const char *name, const struct store_policy *p, struct err *e)
+{
+    sqlite3_stmt *st = query(s, Q_POLICY_TRIM);
+
+    if (st == NULL)
+        return failed(s, e, "policy");
+    bind_text(st, 1, name);
+    bind_text(st, 2, p->type);
+    sqlite3_bind_int64(st, 3, STORE_POLICY_VERSIONS);
     return run(s, st, "policy", e);
 }
 
@@ -411,7 +433,8 @@ bool store_change(struct store *s, const char *name, struct bytes old_head, stru
 {
     if (!simple(s, Q_BEGIN, e))
         return false;
-    if (!set_head(s, name, old_head, head, mac, e) || (policy != NULL && !add_policy(s, name, policy, e)) || !simple(s, Q_COMMIT, e)) {
+    if (!set_head(s, name, old_head, head, mac, e) || (policy != NULL && (!add_policy(s, name, policy, e) || !trim_policies(s, name, policy, e)))
+        || !simple(s, Q_COMMIT, e)) {
         roll_back(s);
         return false;
     }
@@ -537,6 +560,20 @@ bool store_audit_add(struct store *s, int64_t when, const char *provider, struct
     bind_text(st, 2, provider);
     bind_bytes(st, 3, record);
     return run(s, st, "audit", e);
+}
+
+bool store_audit_trim(struct store *s, int64_t before, int64_t most, int64_t *ret_deleted, struct err *e)
+{
+    sqlite3_stmt *st = query(s, Q_AUDIT_TRIM);
+
+    if (st == NULL)
+        return failed(s, e, "audit");
+    sqlite3_bind_int64(st, 1, before);
+    sqlite3_bind_int64(st, 2, most);
+    if (!run(s, st, "audit", e))
+        return false;
+    *ret_deleted = sqlite3_changes(s->db);
+    return true;
 }
 
 struct audit_item {

@@ -11,6 +11,8 @@
 
 struct store;
 
+enum { STORE_POLICY_VERSIONS = 100 }; /* of a provider's policy of one type that are kept; the newest, so always the one that counts */
+
 /* Texts and bytes of a result live in the arena that the call was given. */
 struct store_provider {
     const char *name;         /* as created; unique without regard to case */
@@ -25,6 +27,7 @@ struct store_policy {
     const char *type;
     int64_t version;          /* of the head with which it came */
     struct bytes jws;         /* empty: reset */
+    struct bytes mac;         /* of this version, by the core; empty: reset, or older than such MACs */
     const char *who;
     int64_t when;
 };
@@ -56,7 +59,8 @@ struct store_update {
 bool store_provider_update(struct store *s, const char *name, const struct store_update *u, struct err *e) CHECKED;
 bool store_provider_delete(struct store *s, const char *name, bool *ret_found, struct err *e) CHECKED;
 
-/* One step of a provider: the new head in the place of the old one, and with it a policy row (NULL: none).
+/* One step of a provider: the new head in the place of the old one, and with it a policy row (NULL: none), for which the
+ * oldest version may have to go.
  * ERR_CONFLICT where the head in the store is not `old_head`: somebody else was faster. */
 bool store_change(struct store *s, const char *name, struct bytes old_head, struct bytes head, struct bytes mac,
                   const struct store_policy *policy, struct err *e) CHECKED;
@@ -76,6 +80,8 @@ bool store_connection_delete(struct store *s, const char *provider, const char *
 bool store_audit_begin(struct store *s, struct err *e) CHECKED; /* a batch is one transaction */
 bool store_audit_commit(struct store *s, struct err *e) CHECKED;
 bool store_audit_add(struct store *s, int64_t when, const char *provider, struct bytes record, struct err *e) CHECKED;
+/* Deletes the oldest of the records from before that time, at most `most` of them. */
+bool store_audit_trim(struct store *s, int64_t before, int64_t most, int64_t *ret_deleted, struct err *e) CHECKED;
 bool store_audit_list(struct store *s, const char *provider, int64_t after, int64_t limit, struct arena *a, struct bytes **ret_records,
                       int64_t **ret_ids, size_t *ret_count, struct err *e) CHECKED;
 

@@ -173,7 +173,7 @@
     X(tpm, "exitBootServicesSeen",                Boolean, P, "the log shows the end of the boot services") \
     X(tpm, "firmwareSeparatorsValid",             Boolean, P, "separators stand where the firmware specification wants them") \
     X(tpm, "firmwareVersion",                     String,  P, "S-CRTM version of the log") \
-    X(tpm, "kernelCommandLine",                   String,  P, "command line that the boot loader measured") \
+    X(tpm, "kernelCommandLine",                   String,  P, "command line that the boot loader measured; absent where the log speaks of more than one") \
     X(tpm, "grubCommands",                        JSON,    P, "commands that GRUB measured") \
     X(tpm, "unifiedKernelSections",               JSON,    P, "sections of a unified kernel image, with their digests") \
     X(tpm, "x-ms-tpm-request-key",                JSON,    P, "key of the request, certified by the attestation key; read-only") \

@@ -21,7 +21,7 @@ enum wire_message {
     MSG_CERTS,        /* ISSUER -> JWK set */
     MSG_PROVIDER_NEW, /* NAME, ISSUER, SIGNERS? -> HEAD, MAC */
     MSG_POLICY_GET,   /* HEAD, MAC (or ISSUER), KIND, POLICY_JWS? -> token */
-    MSG_POLICY_SET,   /* ..., JWS -> token, HEAD, MAC, POLICY_JWS */
+    MSG_POLICY_SET,   /* ..., JWS -> token, HEAD, MAC, POLICY_JWS, VERSION_MAC */
     MSG_POLICY_RESET, /* ..., JWS -> token, HEAD, MAC */
     MSG_SIGNERS_GET,  /* HEAD, MAC (or ISSUER) -> token */
     MSG_SIGNERS_CHANGE, /* HEAD, MAC, JWS, ADD? -> token, HEAD, MAC */
@@ -31,6 +31,7 @@ enum wire_message {
     MSG_PROBE,        /* tests only, where the core was built and started for them */
     MSG_ANSWER,
     MSG_ISSUER_KEYS,  /* to the collateral process: ISSUER, WAIT, KID? -> BODY: key set, EXPIRES, RETRY, and perhaps an error */
+    MSG_POLICY_ROLLBACK, /* as MSG_POLICY_SET, the JWS from the store with its VERSION and VERSION_MAC -> the same */
     MSG_COUNT,
 };
 
@@ -83,6 +84,8 @@ enum wire_tag {
     TAG_NEWER,           /* i64: what was issued before that time does not help the asker */
     TAG_COLLATERAL_ASIDE, /* repeated: of a set that does not count unless it is asked for by number */
     TAG_ISSUED,          /* i64: seconds since 1970; of the collateral that follows */
+    TAG_VERSION,         /* i64: of a stored policy */
+    TAG_VERSION_MAC,     /* of that, by the core: what it was when it was set */
     TAG_COUNT,
 };
 

@@ -492,6 +492,64 @@ static void walk(void **state)
     assert_true(json_member(got.json, "records")->count >= 6);
 }
 
+/* -- publicNetworkAccess -- */
+
+static const struct network {
+    const char *name, *networks;
+    bool allowed; /* from 127.0.0.1 */
+} networks[] = {
+    { "none is private", "", false },
+    { "another one", "10.0.0.0/8, fd00::/8", false },
+    { "this address", "10.0.0.0/8 , 127.0.0.1", true },
+    { "its network", "127.0.0.0/8", true },
+    { "mapped to IPv6", "::ffff:127.0.0.0/104", true },
+    { "everything of IPv6", "::/0", false },
+    { "its neighbour", "127.0.0.2/31", false },
+};
+
+static void public_access(void **state)
+{
+    static const char off[] = "{\"properties\":{\"publicNetworkAccess\":\"Disabled\"}}", on[] = "{\"properties\":{\"publicNetworkAccess\":\"Enabled\"}}";
+    static const char *const paths[] = { "/policies/SgxEnclave?api-version=2020-10-01", "/certificates?api-version=2020-10-01",
+                                         "/tcbbaselines/SgxEnclave?api-version=2020-10-01", "/audit?api-version=2020-10-01",
+                                         "/policies/SgxEnclave/history?api-version=2020-10-01", "/certs", "/.well-known/openid-configuration" };
+    const struct network *row = *state;
+    struct service s, *before = the_service;
+    struct arena a;
+    struct answer got;
+
+    arena_init(&a, 1 << 20);
+    service_start(&s, arena_printf(&a, "workers = 1\nprivate_networks = %s\n", row->networks), dev);
+    the_service = &s;
+    got = arm("PUT", "/closed", "{\"location\":\"East US\",\"properties\":{\"publicNetworkAccess\":\"Disabled\"}}");
+    expect_status(&got, 201);
+    for (size_t i = 0; i < COUNT(paths); i++) {
+        got = service_call_host(&the, "closed.localhost", "GET", paths[i], as_owner, NONE);
+        expect_status(&got, row->allowed ? 200 : 403);
+        if (!row->allowed) {
+            assert_string_equal(answer_code(&the, &got), "Forbidden");
+            assert_non_null(strstr(answer_message(&the, &got), "publicNetworkAccess of 'closed' is Disabled, and the address 127.0.0.1"));
+        }
+    }
+    got = data("closed", "POST", "/attest/SgxEnclave", LIT("{\"quote\":\"AAAA\"}"));
+    expect_status(&got, row->allowed ? 400 : 403);
+    got = service_call(&the, "GET", "/certs", NULL, NONE); /* the shared provider has no such switch */
+    expect_status(&got, 200);
+    got = arm("GET", "/closed", NULL); /* the control plane works */
+    expect_status(&got, 200);
+    got = arm("PATCH", "/closed", on);
+    expect_status(&got, 200);
+    got = data("closed", "GET", "/policies/SgxEnclave", NONE);
+    expect_status(&got, 200);
+    got = arm("PATCH", "/closed", off);
+    expect_status(&got, 200);
+    got = data("closed", "GET", "/policies/SgxEnclave", NONE);
+    expect_status(&got, row->allowed ? 200 : 403);
+    assert_int_equal(service_stop(&s), 0);
+    the_service = before;
+    arena_done(&a);
+}
+
 static struct bytes letters(struct arena *a, const char *before, size_t n, const char *after)
 {
     struct out o = out_open(a);
@@ -680,6 +738,22 @@ static void store_execute(const char *sql)
     sqlite3_close(db);
 }
 
+static int64_t store_number(const char *sql)
+{
+    sqlite3_stmt *st = NULL;
+    sqlite3 *db;
+    int64_t v;
+
+    assert_int_equal(sqlite3_open(arena_printf(&the.a, "%s/state/store.db", the.state), &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+    v = sqlite3_column_int64(st, 0);
+    sqlite3_finalize(st);
+    sqlite3_close(db);
+    return v;
+}
+
 /* Whatever is changed outside the service is noticed and refused as "cannot decide"; undone, it works again. */
 static const struct tampering {
     const char *name, *change, *undo, *part;
@@ -734,6 +808,95 @@ static void store_goes_back(void **state)
                   "DROP TABLE np; DROP TABLE nq; DROP TABLE tp; DROP TABLE tq");
     got = data("contoso-aad", "PUT", "/policies/SgxEnclave", envelope(PERMIT));
     expect_status(&got, 200);
+}
+
+#define OLD_ROW " WHERE provider='contoso-aad' AND type='SgxEnclave' AND version="
+
+/* A roll-back sets what was set, not what the store makes of it. `change` is followed by the number of the old version. */
+static const struct planted {
+    const char *name, *change, *part;
+    long status;
+} planted[] = {
+    { "as it was set", "SELECT 1", NULL, 200 },
+    { "another policy", "UPDATE policy SET jws=NEW.jws FROM (SELECT jws FROM policy WHERE type='SgxEnclave' AND"
+      " provider='contoso-aad' ORDER BY version DESC LIMIT 1) AS NEW" OLD_ROW,
+      "does not fit: the stored row is not what was set then", 503 },
+    { "another version", "UPDATE policy SET jws=NEW.jws, mac=NEW.mac FROM (SELECT jws, mac FROM policy WHERE type='SgxEnclave' AND"
+      " provider='contoso-aad' ORDER BY version DESC LIMIT 1) AS NEW" OLD_ROW, "does not fit", 503 },
+    { "another type", "UPDATE policy SET jws=NEW.jws, mac=NEW.mac FROM (SELECT jws, mac FROM policy WHERE type='TdxVm' AND"
+      " provider='contoso-aad' ORDER BY version DESC LIMIT 1) AS NEW" OLD_ROW, "does not fit", 503 },
+    { "half a MAC", "UPDATE policy SET mac=substr(mac, 1, 16)" OLD_ROW, "does not fit", 503 },
+    { "a MAC of zeros", "UPDATE policy SET mac=zeroblob(32)" OLD_ROW, "does not fit", 503 },
+    { "no MAC", "UPDATE policy SET mac=x''" OLD_ROW, "was stored without a MAC", 400 },
+};
+
+static void roll_back_planted(void **state)
+{
+    const struct planted *row = *state;
+    struct answer got;
+    int64_t version;
+
+    got = data("contoso-aad", "PUT", "/policies/TdxVm", envelope(PERMIT));
+    expect_status(&got, 200);
+    got = data("contoso-aad", "PUT", "/policies/SgxEnclave", envelope(PERMIT));
+    expect_status(&got, 200);
+    got = data("contoso-aad", "PUT", "/policies/SgxEnclave", envelope(REFUSE));
+    expect_status(&got, 200);
+    version = store_number("SELECT version FROM policy WHERE provider='contoso-aad' AND type='SgxEnclave' ORDER BY version DESC LIMIT 1 OFFSET 1");
+    store_execute("DROP TABLE IF EXISTS t; CREATE TABLE t AS SELECT * FROM policy");
+    store_execute(arena_printf(&the.a, "%s%s", row->change, strstr(row->change, "SELECT 1") != NULL ? "" : arena_printf(&the.a, "%d", (int)version)));
+    got = data("contoso-aad", "POST", arena_printf(&the.a, "/policies/SgxEnclave:rollback?version=%d", (int)version), NONE);
+    if (row->part != NULL)
+        store_execute("DELETE FROM policy; INSERT INTO policy SELECT * FROM t; DROP TABLE t");
+    expect_status(&got, row->status);
+    if (row->part != NULL && strstr(answer_message(&the, &got), row->part) == NULL)
+        fail_msg("'%s' does not say '%s'", answer_message(&the, &got), row->part);
+    got = attest_contoso();
+    expect_status(&got, row->part == NULL ? 200 : 400);
+    got = data("contoso-aad", "PUT", "/policies/SgxEnclave", envelope(PERMIT));
+    expect_status(&got, 200);
+}
+
+/* -- audit records are not kept for ever: by the service's own clock -- */
+
+static const struct keeping {
+    const char *name, *keep, *later;
+    bool gone;
+} keepings[] = {
+    { "ninety days by default, after 89", "", "2022-03-31T00:00:00Z", false },
+    { "ninety days by default, after 91", "", "2022-04-02T00:00:00Z", true },
+    { "one day", "[audit]\nkeep = 1\n", "2022-01-03T00:00:00Z", true },
+    { "for ever", "[audit]\nkeep = 0\n", "2032-01-01T00:00:00Z", false },
+};
+
+static void audit_kept(void **state)
+{
+    const struct keeping *row = *state;
+    struct service s, *before = the_service;
+    struct arena a;
+    struct answer got;
+
+    arena_init(&a, 1 << 20);
+    service_start(&s, "workers = 1\n[dev]\nclock = 2022-01-01T00:00:00Z\n", dev);
+    the_service = &s;
+    got = arm("PUT", "/kept", "{\"location\":\"East US\",\"properties\":{}}");
+    expect_status(&got, 201);
+    store_execute("INSERT INTO audit(at, provider, record) WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i<1200)"
+                  " SELECT (SELECT at FROM audit ORDER BY id LIMIT 1), 'kept', CAST('{}' AS BLOB) FROM c");
+    service_restart(&s, arena_printf(&a, "workers = 1\n%s[dev]\nclock = %s\n", row->keep, row->later), dev);
+    for (int i = 0; i < 8; i++) { /* between requests there is a step, of 500 records at most */
+        got = data("kept", "GET", "/policies/SgxEnclave", NONE);
+        expect_status(&got, 200);
+    }
+    assert_int_equal(store_number("SELECT count(*) FROM audit WHERE record=CAST('{}' AS BLOB)"), row->gone ? 0 : 1200);
+    assert_true(store_number("SELECT count(*) FROM audit") >= 8); /* those of today stay */
+    store_execute("INSERT INTO audit(at, provider, record) VALUES(0, 'kept', CAST('{}' AS BLOB))");
+    got = data("kept", "GET", "/policies/SgxEnclave", NONE);
+    expect_status(&got, 200);
+    assert_int_equal(store_number("SELECT count(*) FROM audit WHERE at=0"), 1); /* the next look is an hour away */
+    assert_int_equal(service_stop(&s), 0);
+    the_service = before;
+    arena_done(&a);
 }
 
 /* Every acknowledged write survives kill -9 of all processes. */
@@ -907,6 +1070,8 @@ int main(void)
     for (size_t i = 0; i < COUNT(bad_policies); i++)
         suite_add(&s, arena_printf(&the.a, "policy: %s", bad_policies[i].name), bad_policy, (void *)(uintptr_t)&bad_policies[i]);
     suite_add(&s, "set, attest, be refused, roll back, attest", walk, NULL);
+    for (size_t i = 0; i < COUNT(networks); i++)
+        suite_add(&s, arena_printf(&the.a, "publicNetworkAccess: %s", networks[i].name), public_access, (void *)(uintptr_t)&networks[i]);
     suite_add(&s, "long headers of nobody", long_headers, NULL);
     suite_add(&s, "TCB baselines", tcb_baselines, NULL);
     suite_add(&s, "requests that are too large", large_requests, NULL);
@@ -915,6 +1080,10 @@ int main(void)
     for (size_t i = 0; i < COUNT(tamperings); i++)
         suite_add(&s, arena_printf(&the.a, "store: %s", tamperings[i].name), tampering, (void *)(uintptr_t)&tamperings[i]);
     suite_add(&s, "store goes back in time", store_goes_back, NULL);
+    for (size_t i = 0; i < COUNT(planted); i++)
+        suite_add(&s, arena_printf(&the.a, "roll back: %s", planted[i].name), roll_back_planted, (void *)(uintptr_t)&planted[i]);
+    for (size_t i = 0; i < COUNT(keepings); i++)
+        suite_add(&s, arena_printf(&the.a, "audit records are kept %s", keepings[i].name), audit_kept, (void *)(uintptr_t)&keepings[i]);
     suite_add(&s, "acknowledged writes survive kill -9", survives_kill, NULL);
     suite_add(&s, "the shared provider's name", name_of_the_shared, NULL);
     suite_add(&s, "too many requests", rate_limit, NULL);

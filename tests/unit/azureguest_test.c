@@ -6,13 +6,19 @@
 #include "crypto/seal.h"
 #include "evidence/azureguest/azureguest.h"
 #include "evidence/snp/hcl.h"
+#include "evidence/snp/uvm.h"
+#include "evidence/tdx/tdx.h"
 #include "evidence/tpm/akcert.h"
+#include "pki/amd_pki.h"
+#include "pki/intel_pki.h"
 
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
 #include <stdio.h>
+
+#define NOW "2026-11-26T12:00:00Z"
 
 enum { BUDGET = 128 << 20 };
 
@@ -68,7 +74,7 @@ static void load(struct fixture *f, const char *name)
     struct cert *list;
     size_t n;
 
-    fixture_init(f, "2026-11-26T12:00:00Z");
+    fixture_init(f, NOW);
     assert_ok(certs_read(test_vector(&f->a, "tpm/azureguest/aik-root.pem"), 4, "root", &f->a, &list, &n, &e), &e);
     f->trust = (struct trust){ .anchors = list, .count = n };
     f->j = parse(&f->a, test_vector(&f->a, arena_printf(&f->a, "tpm/azureguest/%s.json", name)));
@@ -348,6 +354,157 @@ static void test_isolation(void **state)
     arena_done(&f.a);
 }
 
+/* -- what vouches for the attestation key: reports of vendors of our own below the vTPM of the vector -- */
+
+#define CONFIGURED ",\"vm-configuration\":{\"vmUniqueId\":\"1F2E3D4C-0000-4000-8000-0123456789AB\"}"
+
+static struct arena shared;
+static struct amd_pki amd;
+static struct intel_pki *intel;
+static const char listed_key[] = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
+
+enum ak_cert {
+    CERT_NONE,
+    CERT_STRANGER, /* of a root that is not configured */
+    CERT_TRUSTED,
+};
+static const struct vouch {
+    const char *name;
+    bool tdx, listed, configured;
+    uint8_t vmpl;
+    uint64_t policy; /* bits of the SNP policy or the TD attributes beside the usual ones */
+    enum ak_cert cert;
+    enum err_code code; /* ERR_NONE: accepted */
+    const char *part;
+    bool vm_id;
+} vouches[] = {
+    { "SNP, recognised, no AikCert", false, true, true, 0, 0, CERT_NONE, ERR_NONE, NULL, true },
+    { "SNP, recognised, AikCert of a stranger", false, true, true, 0, 0, CERT_STRANGER, ERR_NONE, NULL, true },
+    { "SNP, not recognised, trusted AikCert", false, false, true, 0, 0, CERT_TRUSTED, ERR_NONE, NULL, false },
+    { "SNP, not recognised, no AikCert", false, false, true, 0, 0, CERT_NONE, ERR_AK_MISSING, "ID key digest 5a5a5a5a5a5a5a5a", false },
+    { "SNP, not recognised, AikCert of a stranger", false, false, true, 0, 0, CERT_STRANGER, ERR_AK_CERT_CHAIN,
+      "SevSnp report does not vouch", false },
+    { "SNP, VMPL 2", false, true, true, 2, 0, CERT_NONE, ERR_AK_MISSING, "asked for at VMPL 2", false },
+    { "SNP, VMPL 2, trusted AikCert", false, true, true, 2, 0, CERT_TRUSTED, ERR_NONE, NULL, false },
+    { "SNP, debugging allowed", false, true, true, 0, SNP_POLICY_DEBUG, CERT_NONE, ERR_AK_MISSING, "policy 0xb001f", false },
+    { "SNP, no vm-configuration", false, true, false, 0, 0, CERT_NONE, ERR_AK_MISSING, "guest SVN 0, policy 0x3001f", false },
+    { "TDX, recognised, no AikCert", true, true, true, 0, 0, CERT_NONE, ERR_NONE, NULL, true },
+    { "TDX, recognised, AikCert of a stranger", true, true, true, 0, 0, CERT_STRANGER, ERR_NONE, NULL, true },
+    { "TDX, not recognised, trusted AikCert", true, false, true, 0, 0, CERT_TRUSTED, ERR_NONE, NULL, false },
+    { "TDX, not recognised, no AikCert", true, false, true, 0, 0, CERT_NONE, ERR_AK_MISSING, "MRTD 5a5a5a5a5a5a5a5a", false },
+    { "TDX, not recognised, AikCert of a stranger", true, false, true, 0, 0, CERT_STRANGER, ERR_AK_CERT_CHAIN,
+      "Tdx report does not vouch", false },
+    { "TDX, debuggable", true, true, true, 0, TD_ATTR_DEBUG, CERT_NONE, ERR_AK_MISSING, "attributes 0x10000001", false },
+};
+
+/* Runtime data as a paravisor writes them, naming the attestation key of the request. */
+static struct bytes runtime_naming(struct fixture *f, const struct json *tpm, bool configured)
+{
+    struct bytes pub = b64_of(&f->a, tpm, "AikPub");
+    struct err e = { .code = ERR_NONE };
+    struct out n = out_open(&f->a);
+    struct tpm_public ak;
+
+    assert_ok(tpm_public_parse(pub, ERR_AK_KEY, "AikPub", &ak, &e), &e);
+    b64url_print(&n, ak.n);
+    return bytes_str(arena_printf(&f->a, "{\"keys\":[{\"kid\":\"HCLAkPub\",\"key_ops\":[\"sign\"],\"kty\":\"RSA\",\"e\":\"AQAB\","
+                                  "\"n\":\"%s\"}]%s}", arena_str(&f->a, out_view(&n)), configured ? CONFIGURED : ""));
+}
+
+static struct bytes snp_isolation(struct fixture *f, const struct vouch *row, struct bytes runtime)
+{
+    struct amd_leaf_spec spec = amd_leaf_spec(&amd, SNP_VCEK, 1);
+    struct amd_leaf leaf = amd_leaf_new(&amd, &spec);
+    struct bytes ders[3] = { leaf.der, amd.ca_der[SNP_VCEK], amd.ark_der };
+    struct digest d = sha256(runtime);
+    uint8_t *r = amd_report(&amd, &spec);
+
+    memset(r + 0x50, 0, 64);
+    memcpy(r + 0x50, digest_bytes(&d).p, 32);
+    for (size_t i = 0; i < 8; i++)
+        r[0x08 + i] |= (uint8_t)(row->policy >> 8 * i);
+    r[0x30] = row->vmpl;
+    memset(r + 0xe0, 0x5a, 48);
+    amd_report_sign(r, leaf.key);
+    EVP_PKEY_free(leaf.key);
+    return isolation_json(f, bytes_of(r, SNP_REPORT_SIZE), amd_pem(&f->a, ders, 3), runtime);
+}
+
+static struct bytes td_isolation(struct fixture *f, const struct vouch *row, struct bytes runtime, struct cert *ret_root)
+{
+    struct bytes (*const items[])(struct intel_pki *, const struct pki_options *, struct arena *) = {
+        pki_root_crl, pki_pck_crl, pki_tcb_chain, pki_tcb_info, pki_qe_identity,
+    };
+    struct pki_options o = pki_options(f->env.now);
+    struct jobj evidence = jobj_open(&f->a), top = jobj_open(&f->a);
+    struct digest d = sha256(runtime);
+    struct err e = { .code = ERR_NONE };
+    struct cert *list;
+    size_t n;
+
+    o.tdx = true;
+    o.quote_version = 4;
+    o.td_attributes |= row->policy;
+    memcpy(o.report_data, digest_bytes(&d).p, 32);
+    memset(o.mr_td, 0x5a, sizeof(o.mr_td));
+    for (size_t i = 0; i < COUNT(items); i++)
+        assert_ok(collateral_add(&f->coll, items[i](intel, &o, &f->a), "item", &e), &e);
+    assert_ok(certs_read(pki_root_pem(intel, &o, &f->a), 1, "root", &f->a, &list, &n, &e), &e);
+    *ret_root = list[0];
+    jobj_str(&evidence, "Proof", b64std_encode(&f->a, pki_quote(intel, &o, &f->a)));
+    jobj_str(&evidence, "RunTimeData", b64std_encode(&f->a, runtime));
+    jobj_text(&top, "Type", "Tdx");
+    jobj_json(&top, "Evidence", jobj_print(&evidence, false));
+    return jobj_print(&top, false);
+}
+
+static struct bytes vouch_request(struct fixture *f, const struct vouch *row, struct cert *ret_root)
+{
+    const struct json *top = parse(&f->a, f->info), *tpm = json_member(top, "TpmInfo");
+    struct bytes runtime = runtime_naming(f, tpm, row->configured), doc;
+    struct err e = { .code = ERR_NONE };
+
+    if (row->tdx) {
+        doc = with_member(f, top, NULL, "IsolationInfo", td_isolation(f, row, runtime, ret_root));
+    } else {
+        assert_ok(cert_parse(amd.ark_der, "ARK", ret_root, &e), &e);
+        doc = with_member(f, top, NULL, "IsolationInfo", snp_isolation(f, row, runtime));
+    }
+    return row->cert != CERT_NONE ? doc : with_member(f, parse(&f->a, doc), "TpmInfo", "AikCert", LIT("\"\""));
+}
+
+static void test_vouched(void **state)
+{
+    static const struct snp_cvm_profile snp_row = { listed_key, 0, { 0 }, "azure-compliant-cvm" };
+    static const struct snp_profiles snp_lists = { .cvm = &snp_row, .cvm_count = 1 };
+    static const struct tdx_profile td_row = { listed_key, "azure-compliant-cvm" };
+    static const struct tdx_profiles td_lists = { &td_row, 1 };
+    const struct vouch *row = *state;
+    struct cert anchors[2];
+    struct bytes doc;
+    struct fixture f;
+    struct claims c;
+    struct err e = { .code = ERR_NONE };
+
+    load(&f, "linux-trustedlaunch");
+    anchors[1] = f.trust.anchors[0];
+    doc = vouch_request(&f, row, &anchors[0]);
+    f.trust = (struct trust){ .anchors = anchors, .count = row->cert == CERT_TRUSTED ? 2 : 1 };
+    if (row->listed) {
+        f.settings.snp.profiles = &snp_lists;
+        f.settings.tdx_profiles = &td_lists;
+    }
+    if (row->code == ERR_NONE) {
+        assert_ok(run(&f, doc, &c, &e), &e);
+        assert_true((claims_find(&c, "x-ms-azurevm-vmid") != NULL) == row->vm_id);
+    } else {
+        assert_false(run(&f, doc, &c, &e));
+        assert_refused(&e, row->code, row->part);
+        assert_refused(&e, row->code, "Either a launch that is recognised as a paravisor's or a certificate up to a trusted root");
+    }
+    arena_done(&f.a);
+}
+
 /* -- sealed answers -- */
 
 static struct bytes unwrap(struct arena *a, EVP_PKEY *k, struct bytes in)
@@ -447,6 +604,7 @@ int main(void)
                                         "reject-log-other-boot", "reject-no-aik-cert", "reject-pcr-changed" };
     struct suite s = { 0 };
     char name[128];
+    int failed;
 
     if (test_vectors() == NULL) {
         suite_add_skipped(&s, "Azure guest vectors");
@@ -464,7 +622,18 @@ int main(void)
     suite_add(&s, "quote and certification exchanged", test_swapped, NULL);
     suite_add(&s, "real Windows machine", test_real_windows, NULL);
     suite_add(&s, "SEV-SNP below", test_isolation, NULL);
+    for (size_t i = 0; i < COUNT(vouches); i++) {
+        snprintf(name, sizeof(name), "vouched for: %s", vouches[i].name);
+        suite_add(&s, name, test_vouched, (void *)(uintptr_t)&vouches[i]);
+    }
     suite_add(&s, "sealed answer", test_sealed, NULL);
     suite_add(&s, "only verified requests are answered", test_seal_unverified, NULL);
-    return suite_run("azureguest", &s);
+    arena_init(&shared, 16 << 20);
+    amd_pki_init(&amd, SNP_MILAN, test_time(NOW), 4096, &shared);
+    intel = intel_pki_new();
+    failed = suite_run("azureguest", &s);
+    intel_pki_free(intel);
+    amd_pki_done(&amd);
+    arena_done(&shared);
+    return failed;
 }

@@ -559,6 +559,70 @@ static void test_forged(void **state)
     arena_done(&m.f.a);
 }
 
+/* -- the kernel command line: what root could add after the boot, and what the sender could call otherwise -- */
+
+#define LINE "/vmlinuz root=/dev/sda1 ro"
+#define OTHER "/vmlinuz root=/dev/sda1 ro lockdown=integrity"
+
+static const struct line_row {
+    const char *name;
+    struct {
+        uint32_t pcr, type;
+        const char *data, *measured; /* measured NULL: the data */
+    } events[6];
+    const char *want; /* NULL: no claim */
+} line_rows[] = {
+    { "one", { { 8, EV_IPL, "grub_cmd: linux " LINE, "linux " LINE }, { 8, EV_IPL, "kernel_cmdline: " LINE, LINE } }, LINE },
+    { "one, without commands", { { 8, EV_IPL, "grub_kernel_cmdline " LINE, LINE } }, LINE },
+    { "words in quotes",
+      { { 8, EV_IPL, "grub_cmd: linux /vmlinuz dm=1 none", "linux /vmlinuz dm=1 none" },
+        { 8, EV_IPL, "kernel_cmdline: /vmlinuz \"dm=1 none\"", "/vmlinuz \"dm=1 none\"" } }, "/vmlinuz \"dm=1 none\"" },
+    { "a command with more",
+      { { 8, EV_IPL, "grub_cmd: linux /vmlinuz ro x", "linux /vmlinuz ro x" }, { 8, EV_IPL, "kernel_cmdline: /vmlinuz ro", "/vmlinuz ro" } }, NULL },
+    { "the same twice", { { 8, EV_IPL, "kernel_cmdline: " LINE, LINE }, { 8, EV_IPL, "kernel_cmdline: " LINE, LINE } }, LINE },
+    { "with a module's", { { 8, EV_IPL, "kernel_cmdline: " LINE, LINE }, { 8, EV_IPL, "module_cmdline: " OTHER, OTHER } }, LINE },
+    { "none", { { 8, EV_IPL, "grub_cmd: linux " LINE, "linux " LINE } }, NULL },
+    { "another one later", { { 8, EV_IPL, "kernel_cmdline: " LINE, LINE }, { 8, EV_IPL, "kernel_cmdline: " OTHER, OTHER } }, NULL },
+    { "another form later", { { 8, EV_IPL, "kernel_cmdline: " LINE, LINE }, { 8, EV_IPL, "grub_kernel_cmdline " OTHER, OTHER } }, NULL },
+    { "another one in PCR 12",
+      { { 8, EV_IPL, "kernel_cmdline: " LINE, LINE }, { 12, EV_IPL, "o\0t\0h\0e\0r", NULL } }, NULL },
+    { "the real one called a command",
+      { { 8, EV_IPL, "grub_cmd: linux " LINE, "linux " LINE }, { 8, EV_IPL, "grub_cmd: " LINE, LINE },
+        { 8, EV_IPL, "kernel_cmdline: " OTHER, OTHER } }, NULL },
+    { "the real one called a module's",
+      { { 8, EV_IPL, "module_cmdline: linuxefi " LINE, "linuxefi " LINE }, { 8, EV_IPL, "module_cmdline: " LINE, LINE },
+        { 8, EV_IPL, "kernel_cmdline: " OTHER, OTHER } }, NULL },
+    { "the real one without its prefix",
+      { { 8, EV_IPL, "linux16 " LINE, NULL }, { 8, EV_IPL, LINE, NULL }, { 8, EV_IPL, "kernel_cmdline: " OTHER, OTHER } }, NULL },
+    { "the real one behind other data",
+      { { 8, EV_IPL, "(hd0)/grub.cfg", "linux " LINE }, { 8, EV_IPL, "(hd0)/vmlinuz", LINE }, { 8, EV_IPL, "kernel_cmdline: " OTHER, OTHER } },
+      NULL },
+    { "the real one as another type",
+      { { 8, EV_ACTION, "linux " LINE, NULL }, { 8, EV_ACTION, LINE, NULL }, { 8, EV_IPL, "kernel_cmdline: " OTHER, OTHER } }, NULL },
+    { "added commands", { { 8, EV_IPL, "grub_cmd: linux " LINE, "linux " LINE }, { 8, EV_IPL, "grub_cmd: " LINE, LINE },
+      { 8, EV_IPL, "grub_cmd: linux " OTHER, "linux " OTHER }, { 8, EV_IPL, "kernel_cmdline: " OTHER, OTHER } }, NULL },
+};
+
+static void test_line(void **state)
+{
+    const struct line_row *row = *state;
+    struct err e = { .code = ERR_NONE };
+    struct bytes got;
+    struct maker m;
+
+    maker_init(&m);
+    for (size_t i = 0; i < COUNT(row->events) && row->events[i].data != NULL; i++) {
+        struct bytes data = row->events[i].pcr == 12 ? LIT("o\0t\0h\0e\0r\0\0\0") : bytes_str(row->events[i].data);
+
+        put_event(&m.o, row->events[i].pcr, row->events[i].type, data,
+                  row->events[i].measured == NULL ? data : bytes_str(row->events[i].measured));
+    }
+    assert_ok(maker_judge(&m, &e), &e);
+    got = tpm_kernel_command_line(m.f.s, &m.f.a);
+    assert_text(got, row->want == NULL ? "" : row->want);
+    arena_done(&m.f.a);
+}
+
 /* A boot event of Windows: a trust boundary with one flag. */
 static struct bytes win_flag(struct arena *a, uint32_t id, uint8_t v)
 {
@@ -847,6 +911,10 @@ int main(void)
     for (size_t i = 0; i < COUNT(limits); i++) {
         snprintf(name, sizeof(name), "malformed: %s", limits[i].name);
         suite_add(&s, name, test_limit, (void *)(uintptr_t)&limits[i]);
+    }
+    for (size_t i = 0; i < COUNT(line_rows); i++) {
+        snprintf(name, sizeof(name), "kernel command line: %s", line_rows[i].name);
+        suite_add(&s, name, test_line, (void *)(uintptr_t)&line_rows[i]);
     }
     suite_add(&s, "Windows flags", test_windows_flags, NULL);
     suite_add(&s, "SIPA limits", test_sipa_limits, NULL);

@@ -12,26 +12,24 @@ static const struct rule
     rule_certify  = { "ephemeral key",   "trusted-launch B.3.3", "EncKeyCertifyInfo", ERR_CERTIFY_SIGNATURE },
     rule_key      = { "sealed to PCRs",  "trusted-launch B.3.4", "EncKeyPub",     ERR_ENC_KEY },
     rule_log      = { "event log",       "trusted-launch B.3.6", "TcgLogs",       ERR_LOG_MISMATCH },
-    rule_runtime  = { "runtime data",    "evidence-snp 6 step 2", "RunTimeData",  ERR_HCL_HASH };
+    rule_runtime  = { "runtime data",    "evidence-snp 6 step 2", "RunTimeData",  ERR_HCL_HASH },
+    rule_vouched  = { "isolation vouches for the AK", "evidence-snp 5.4", "AikPub", ERR_AK_MISSING };
 /* clang-format on */
 
-/* Mandatory for Trusted Launch, where nothing else says that the key is in a TPM; with isolation below
- * the AK is trusted through its evidence, and a certificate must only agree. */
+/* Mandatory for Trusted Launch, where nothing else says that the key is in a TPM. With isolation below it must only
+ * agree here; whether it must lead to a root as well is seen once the isolation is verified: check_vouched(). */
 static bool check_cert(const struct guest_request *rq, struct key *ak, const struct verify_env *env,
-                       struct err *e)
+                       struct cert *ret, struct err *e)
 {
-    struct cert cert;
-
     if (rq->aik_cert.n == 0)
         return rq->isolation != NULL
                  ? true
                  : err_set(e, ERR_AK_MISSING, "AikCert", "is missing; a Trusted Launch machine needs one");
-    if (!ak_cert_read(rq->aik_cert, "AikCert", env->a, &cert, e)
-        || !ak_cert_check_key(&cert, ak, "AikCert", e))
+    if (!ak_cert_read(rq->aik_cert, "AikCert", env->a, ret, e) || !ak_cert_check_key(ret, ak, "AikCert", e))
         return false;
     if (rq->isolation != NULL)
         return true;
-    return check_step(env->checks, &rule_cert, ak_cert_check_chain(&cert, NULL, 0, env, "AikCert", e),
+    return check_step(env->checks, &rule_cert, ak_cert_check_chain(ret, NULL, 0, env, "AikCert", e),
                       "chains to a trusted root", e);
 }
 
@@ -129,7 +127,7 @@ static bool check_log(struct guest_request *rq, const struct verify_env *env, st
 }
 
 static bool check_isolation(struct guest_request *rq, const struct tpm_public *ak,
-                            const struct verify_env *env, struct err *e)
+                            const struct verify_env *env, struct bytes *ret_vm_id, struct err *e)
 {
     static const uint8_t default_exponent[3] = { 1, 0, 1 };
     uint8_t exponent[4] = { (uint8_t)(ak->exponent >> 24), (uint8_t)(ak->exponent >> 16),
@@ -152,24 +150,54 @@ static bool check_isolation(struct guest_request *rq, const struct tpm_public *a
         || !hcl_runtime_parse(rq->runtime, env->a, &runtime, e)
         || !hcl_ak_check(&runtime, ak->n, public_exponent, env->checks, e))
         return false;
-    rq->vm_id = runtime.vm_id;
+    *ret_vm_id = runtime.vm_id;
     return true;
+}
+
+/* A genuine report says that its guest named this key, not that the key is in a TPM: whoever owns an SEV-SNP or TDX
+ * machine starts a guest that names the key of a TPM in software. It vouches for the key where that guest is a
+ * paravisor that we recognise; else the certificate must, as for Trusted Launch. */
+static bool check_vouched(struct guest_request *rq, const struct cert *cert, struct bytes vm_id,
+                          const struct verify_env *env, struct err *e)
+{
+    struct err chain = { .code = ERR_NONE };
+    const char *doubt;
+
+    if (rq->isolation == NULL)
+        return true;
+    doubt = rq->isolation->doubt(rq->isolation_ev, env, rq->runtime);
+    if (doubt == NULL) {
+        rq->vm_id = vm_id;
+        return check_step(env->checks, &rule_vouched, true, "by a recognised launch", e);
+    }
+    check_skip(env->checks, &rule_vouched, doubt);
+    if (rq->aik_cert.n == 0)
+        (void)err_set(&chain, ERR_AK_MISSING, "AikCert", "is missing");
+    else if (check_step(env->checks, &rule_cert, ak_cert_check_chain(cert, NULL, 0, env, "AikCert", &chain),
+                        "chains to a trusted root", &chain))
+        return true;
+    return err_set(e, chain.code, chain.what,
+                   "%.500s; and the %s report does not vouch for the key in its place, since %.200s. Either a launch "
+                   "that is recognised as a paravisor's or a certificate up to a trusted root is needed",
+                   chain.why, rq->isolation->type, doubt);
 }
 
 static bool guest_verify(void *ev, const struct verify_env *env, struct err *e)
 {
     struct guest_request *rq = ev;
     struct tpm_attest cert = { .type = 0 };
+    struct bytes vm_id = { NULL, 0 };
     struct tpm_public ak;
+    struct cert aik;
     AUTO_KEY key = NULL;
 
     if (!tpm_public_parse(rq->aik_pub, ERR_AK_KEY, "AikPub", &ak, e) || !tpm_public_check_ak(&ak, "AikPub", e)
-        || !tpm_public_key(&ak, ERR_AK_KEY, "AikPub", &key, e) || !check_cert(rq, key, env, e)
+        || !tpm_public_key(&ak, ERR_AK_KEY, "AikPub", &key, e) || !check_cert(rq, key, env, &aik, e)
         || !check_quote(rq, key, env, e)
         || !check_step(env->checks, &rule_certify, certified(rq, key, &cert, e), "certified by the AK", e)
         || !check_step(env->checks, &rule_key, check_enc_key(rq, e), "PolicyPCR", e)
         || !check_clock(&rq->state.quote, &cert, e) || !check_log(rq, env, e)
-        || !check_isolation(rq, &ak, env, e))
+        || !check_isolation(rq, &ak, env, &vm_id, e) || !check_vouched(rq, &aik, vm_id, env, e))
         return false;
     rq->verified = true;
     return true;

@@ -31,6 +31,9 @@ struct guest_isolation {
     bool (*needs)(const void *ev, const struct settings *s, struct needs *ret, struct err *e);
     bool (*verify)(void *ev, const struct verify_env *env, struct err *e);
     struct bytes (*report_data)(const void *ev); /* 64 bytes; of the verified report */
+    /* NULL: the verified report is that of a paravisor whose launch is recognised, so what it binds (`runtime`) is
+     * the paravisor's own word. Else why it may be anybody's. */
+    const char *(*doubt)(const void *ev, const struct verify_env *env, struct bytes runtime);
     /* The object x-ms-isolation-tee. */
     struct bytes (*json)(const void *ev, const struct verify_env *env, struct bytes runtime, struct arena *a);
 };
@@ -52,7 +55,7 @@ struct guest_request {
     bool verified;
     struct tpm_state state;
     struct tpm_public enc; /* the key that the answer is sealed to */
-    struct bytes vm_id;
+    struct bytes vm_id; /* where the isolation vouches for it */
 };
 
 extern const struct evidence_kind evidence_azureguest;

@@ -1,7 +1,9 @@
 /* isolation.c: the technologies below a confidential VM's vTPM, a row each. */
 #include "evidence/azureguest/azureguest.h"
 #include "codec/b64.h"
+#include "codec/hex.h"
 #include "evidence/snp/snp.h"
+#include "evidence/snp/uvm.h"
 #include "evidence/tdx/tdx.h"
 
 static bool snp_row_parse(struct bytes proof, struct arena *a, void **ret, struct err *e)
@@ -27,6 +29,23 @@ static bool snp_row_verify(void *ev, const struct verify_env *env, struct err *e
 static struct bytes snp_row_data(const void *ev)
 {
     return ((const struct snp_evidence *)ev)->report.report_data;
+}
+
+/* Below VMPL 0 runs the guest itself, and it may put what it likes into a report. So may the workload of a container
+ * group, whose endorsed utility VM does run at VMPL 0: such a launch is compliant, but no paravisor's. */
+static const char *snp_row_doubt(const void *p, const struct verify_env *env, struct bytes runtime)
+{
+    const struct snp_evidence *ev = p;
+
+    if (ev->report.vmpl != 0)
+        return arena_printf(env->a, "it was asked for at VMPL %u, a paravisor asks at VMPL 0", ev->report.vmpl);
+    if (ev->endorsed != NULL)
+        return "it is that of a container group, whose workload chooses the report data";
+    if (snp_compliance(ev, env, runtime) == NULL)
+        return arena_printf(env->a, "its launch is none of those that count as compliant (ID key digest %.16s..., guest "
+                            "SVN %u, policy 0x%llx)", arena_str(env->a, hex_encode(env->a, ev->report.id_key_digest)),
+                            ev->report.guest_svn, (unsigned long long)ev->report.policy);
+    return NULL;
 }
 
 static struct bytes snp_row_json(const void *ev, const struct verify_env *env, struct bytes runtime,
@@ -73,6 +92,20 @@ static struct bytes tdx_row_data(const void *ev)
     return ((const struct tdx_evidence *)ev)->td.report_data;
 }
 
+/* A TD has one such measurement; what runs above the paravisor inside it cannot ask for a report of its own data. */
+static const char *tdx_row_doubt(const void *p, const struct verify_env *env, struct bytes runtime)
+{
+    const struct tdx_evidence *ev = p;
+    struct claims c = claims_open(env->a);
+
+    tdx_evidence_claims(ev, env, runtime, &c);
+    if (claims_find(&c, "x-ms-compliance-status") != NULL)
+        return NULL;
+    return arena_printf(env->a, "its launch is none of those that count as compliant (MRTD %.16s..., attributes 0x%llx, "
+                        "platform %s)", arena_str(env->a, hex_encode(env->a, ev->td.mr_td)),
+                        (unsigned long long)ev->td.attributes, tcb_status_name(ev->result.status));
+}
+
 static struct bytes tdx_row_json(const void *ev, const struct verify_env *env, struct bytes runtime,
                                  struct arena *a)
 {
@@ -80,8 +113,8 @@ static struct bytes tdx_row_json(const void *ev, const struct verify_env *env, s
 }
 
 static const struct guest_isolation rows[] = {
-    { "SevSnp", snp_row_parse, snp_row_needs, snp_row_verify, snp_row_data, snp_row_json },
-    { "Tdx", tdx_row_parse, tdx_row_needs, tdx_row_verify, tdx_row_data, tdx_row_json },
+    { "SevSnp", snp_row_parse, snp_row_needs, snp_row_verify, snp_row_data, snp_row_doubt, snp_row_json },
+    { "Tdx", tdx_row_parse, tdx_row_needs, tdx_row_verify, tdx_row_data, tdx_row_doubt, tdx_row_json },
 };
 
 const struct guest_isolation *guest_isolation_find(struct bytes type)

@@ -59,7 +59,7 @@ struct win_boot tpm_win_boot(const struct tpm_state *s);
  * ret->n 0 without an error: there is none. */
 bool tpm_vbs_key(const struct tpm_state *s, struct bytes *ret_info, struct err *e) CHECKED;
 
-/* The kernel's command line; empty: none is covered. */
+/* The kernel's command line; empty: none is covered, or what was measured speaks of more than one (cmdline.c). */
 struct bytes tpm_kernel_command_line(const struct tpm_state *s, struct arena *a);
 
 /* Claims.md 5.2 and 5.3: {"Events":[...]} and {"PCRs":[...]}. */

@@ -204,23 +204,6 @@ bool tpm_vbs_key(const struct tpm_state *s, struct bytes *ret_info, struct err *
 
 /* -- Linux and firmware -- */
 
-struct bytes tpm_kernel_command_line(const struct tpm_state *s, struct arena *a)
-{
-    struct bytes found = { NULL, 0 };
-
-    for (size_t i = 0; i < s->log.count; i++) {
-        const struct tpm_event *ev = &s->log.events[i];
-
-        if (!ev->visible || !ev->covered)
-            continue;
-        if (ev->text_kind == TEXT_KERNEL_COMMAND_LINE && ev->pcr == 8)
-            found = ev->text;
-        else if (ev->text_kind == TEXT_UTF16 && ev->pcr == 12)
-            found = utf16_text(a, ev->text);
-    }
-    return found;
-}
-
 /* Separators of PCR 0 to 7: exactly one each, with zeros or ones (PFP 3.3.2); evidence-tpm 7.2. The digest tells
  * what is one: its type could be given otherwise. */
 static bool separators_valid(const struct tpm_state *s)
