@@ -6,6 +6,7 @@
 #include <linux/landlock.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -144,14 +145,30 @@ static bool enter_landlock(const struct sandbox_paths *paths, struct err *e)
     return ok;
 }
 
+/* Inside, our own user is 0, and every other one the overflow number: so peers of a socket are told apart. A user may map
+ * itself and nobody else, so that root is another one too, where it is not us. */
+static bool map_own_user(uid_t own, struct err *e)
+{
+    char line[32];
+    int n = snprintf(line, sizeof(line), "0 %u 1\n", (unsigned)own), fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
+    bool ok = fd >= 0 && write(fd, line, (size_t)n) == n;
+
+    if (!ok)
+        (void)err_set(e, ERR_INTERNAL, "sandbox", "/proc/self/uid_map: %s", strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
 static bool enter_namespaces(enum sandbox_profile profile, struct err *e)
 {
+    const uid_t own = profile == SANDBOX_CORE ? 0 : geteuid(); /* a worker may not ask, and has its parent's map */
     int flags = CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
 
     if (profile == SANDBOX_CORE || profile == SANDBOX_CORE_ROOT)
         flags |= CLONE_NEWNET;
     if (unshare(flags | CLONE_NEWUSER) == 0)
-        return true;
+        return (flags & CLONE_NEWNET) == 0 || map_own_user(own, e);
     /* a worker's namespaces are its parent's already; the root process made them */
     if (profile == SANDBOX_CORE && errno == EPERM)
         return true;
@@ -162,10 +179,13 @@ bool sandbox_enter(enum sandbox_profile profile, const struct sandbox_paths *pat
 {
     const struct rlimit none = { 0, 0 };
 
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0
-        || setrlimit(RLIMIT_CORE, &none) != 0)
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || setrlimit(RLIMIT_CORE, &none) != 0)
         return SYSTEM(e, "prctl");
     if (profile == SANDBOX_CORE && setrlimit(RLIMIT_NPROC, &none) != 0)
         return SYSTEM(e, "setrlimit");
-    return enter_namespaces(profile, e) && enter_landlock(paths, e) && enter_seccomp(profile, e);
+    if (!enter_namespaces(profile, e))
+        return false;
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) /* not before: what is not dumpable may not write its map of users */
+        return SYSTEM(e, "prctl");
+    return enter_landlock(paths, e) && enter_seccomp(profile, e);
 }

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -406,6 +407,52 @@ static void core_dies(void **state)
     assert_int_equal(service_call(&the, "GET", "/servicehealth", NULL, (struct bytes){ NULL, 0 }).status, 204);
 }
 
+/* Whether the core answers a ping of this user, by the credentials with which the connection is made. */
+static bool core_answers(uid_t user)
+{
+    struct sockaddr_un at = { .sun_family = AF_UNIX };
+    struct arena a;
+    struct out frame;
+    uint8_t byte;
+    ssize_t n;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), rc;
+
+    arena_init(&a, 1 << 20);
+    snprintf(at.sun_path, sizeof(at.sun_path), "%s/state/run/core-0.sock", the.state);
+    assert_int_equal(seteuid(user), 0);
+    rc = connect(fd, (const struct sockaddr *)&at, sizeof(at));
+    assert_int_equal(seteuid(getuid()), 0);
+    if (rc != 0)
+        fail_msg("connect: %s", strerror(errno));
+    frame = wire_begin(&a, MSG_PING, 7);
+    (void)!send(fd, wire_end(&frame).p, WIRE_HEADER_SIZE, MSG_NOSIGNAL);
+    do
+        n = recv(fd, &byte, 1, 0);
+    while (n < 0 && errno == EINTR);
+    close(fd);
+    arena_done(&a);
+    return n == 1;
+}
+
+/* Modes of folder and socket that let others in by mistake do not: needs root, who alone can be two users. */
+static void core_refuses_others(void **state)
+{
+    const char *const paths[] = { the.state, arena_printf(&the.a, "%s/state", the.state), arena_printf(&the.a, "%s/state/run", the.state),
+                                  arena_printf(&the.a, "%s/state/run/core-0.sock", the.state) };
+
+    (void)state;
+    if (getuid() != 0)
+        skip();
+    for (size_t i = 0; i < COUNT(paths); i++)
+        assert_int_equal(chmod(paths[i], 0777), 0);
+    assert_true(core_answers(0));
+    assert_false(core_answers(65534));
+    assert_false(core_answers(12345));
+    assert_true(core_answers(0));
+    for (size_t i = 0; i < COUNT(paths); i++)
+        assert_int_equal(chmod(paths[i], i + 1 == COUNT(paths) ? 0600 : 0700), 0);
+}
+
 /* A peer that speaks nonsense loses its connection; the worker goes on. */
 static void core_refuses_nonsense(void **state)
 {
@@ -509,6 +556,7 @@ int main(void)
     suite_add(&s, "draft policy with a syntax error", draft_with_syntax_error, NULL);
     for (size_t i = 0; i < COUNT(probes); i++)
         suite_add(&s, arena_printf(&the.a, "core dies of %s", probes[i]), core_dies, (void *)(uintptr_t)probes[i]);
+    suite_add(&s, "the core answers nobody else", core_refuses_others, NULL);
     suite_add(&s, "core refuses nonsense", core_refuses_nonsense, NULL);
     suite_add(&s, "a worker that hangs", worker_that_hangs, NULL);
     suite_add(&s, "reload", reload, NULL);
