@@ -168,7 +168,7 @@ static BIGNUM *edge_scalar(const struct made *m, size_t which)
     return v;
 }
 
-/* Every pair of edge scalars, with keys 1, 2, 16, n - 1 and a random one: equal and opposite halves are among them. */
+/* Every pair of edge scalars, with keys 1, n - 1 and a random one: equal and opposite halves are among them. */
 static void edge_signatures(void **state)
 {
     struct made m = made_open();
@@ -177,12 +177,12 @@ static void edge_signatures(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(edges); i++)
         for (size_t j = 1; j < COUNT(edges); j++)
-            for (unsigned key = 0; key < 5; key++) {
-                static const size_t keys[] = { 1, 2, 5, 13 };
-                BIGNUM *u1 = edge_scalar(&m, i), *u2 = edge_scalar(&m, j), *k = key < 4 ? edge_scalar(&m, keys[key]) : BN_new();
+            for (unsigned key = 0; key < 3; key++) {
+                static const size_t keys[] = { 1, 13 };
+                BIGNUM *u1 = edge_scalar(&m, i), *u2 = edge_scalar(&m, j), *k = key < 2 ? edge_scalar(&m, keys[key]) : BN_new();
                 struct made_case c;
 
-                if (key == 4)
+                if (key == 2)
                     BN_priv_rand_range(k, m.n);
                 made_case(&m, u1, u2, k, &c);
                 verdicts(&c, !c.infinity);
@@ -192,7 +192,7 @@ static void edge_signatures(void **state)
                 BN_free(u2);
                 BN_free(k);
             }
-    assert_true(infinite > 10 && all > 2000);
+    assert_true(infinite > 10 && all > 1500);
     made_close(&m);
 }
 
