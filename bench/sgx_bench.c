@@ -176,6 +176,7 @@ static void make_parcels(void)
     the.core.trust = the.trust;
     the.core.memo = memo_new(8192);
     the.core.items = memo_new(4096);
+    the.core.policies = memo_new(64);
     for (size_t i = 0; i < KEY_SLOTS; i++)
         the.core.self[i].kind = "none";
 }

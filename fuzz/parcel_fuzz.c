@@ -15,11 +15,12 @@ static struct core *the_core(void)
         return &c;
     c.memo = memo_new(64);
     c.items = memo_new(512);
+    c.policies = memo_new(16);
     c.seen = memo_new(64);
     arena_init(&c.replay_arena, 1 << 20);
     c.replay = tpm_replay_open(&c.replay_arena, 64);
     c.self[0].kind = c.self[1].kind = c.self[2].kind = "none";
-    if (c.memo == NULL || c.items == NULL || !keys_make(&c.keys, &e))
+    if (c.memo == NULL || c.items == NULL || c.policies == NULL || !keys_make(&c.keys, &e))
         abort();
     return &c;
 }

@@ -10,7 +10,8 @@ for b in "$build"/bench/*_bench; do
     */policy_bench) [ -f "$health" ] && set -- "$health" || set -- ;;
     *) set -- ;;
     esac
-    "$b" "$@" | tee -a "$build/bench.log"
+    "$b" "$@" >"$build/bench.out" || { cat "$build/bench.out"; echo "$b failed" >&2; exit 1; } # a pipe would hide it
+    tee -a "$build/bench.log" <"$build/bench.out"
 done
 value() { sed -n "s/.*\"name\":\"$1\",\"value\":\([0-9.]*\).*/\1/p" "$build/bench.log" | tail -n 1; }
 p256=$(value "floor: P-256 verify")
