@@ -58,7 +58,7 @@ bool engine_open(const struct config *c, const struct engine_options *o, struct 
     if (x->store == NULL)
         return err_memory(e, "collateral");
     sources_load_files(&x->sources);
-    store_load(x->store, engine_wall(x));
+    store_load(x->store, o->forever, engine_wall(x));
     *ret = x;
     return true;
 }
@@ -179,7 +179,7 @@ bool engine_ask_newer(struct engine *x, struct bytes key, int64_t issued, uint64
 void engine_reload(struct engine *x)
 {
     sources_load_files(&x->sources);
-    store_load(x->store, engine_wall(x));
+    store_load(x->store, false, engine_wall(x)); /* tools may be writing */
 }
 
 bool engine_import(struct engine *x, const struct record *r, bool complete, bool *ret_newer, struct err *e)

@@ -346,7 +346,7 @@ static bool ends_with(const char *name, const char *with)
     return n >= m && strcmp(name + n - m, with) == 0;
 }
 
-void store_load(struct store *s, int64_t now)
+void store_load(struct store *s, bool owner, int64_t now)
 {
     const char *const *names;
     struct err e = { .code = ERR_NONE };
@@ -366,9 +366,9 @@ void store_load(struct store *s, int64_t now)
         snprintf(path, sizeof(path), "%s/%s", s->folder, names[i]);
         if (ends_with(names[i], ".coll") && !load_file(s, path, &a, now, &e)) {
             log_error("collateral", &e);
-            if (e.code == ERR_COLLATERAL_FORMAT) /* damaged: it would only be told again at each start */
+            if (owner && e.code == ERR_COLLATERAL_FORMAT) /* damaged: it would only be told again at each start */
                 (void)unlink(path);
-        } else if (strstr(names[i], ".coll.new.") != NULL) {
+        } else if (owner && strstr(names[i], ".coll.new.") != NULL) {
             (void)unlink(path); /* a write that a crash cut short */
         }
         arena_reset(&a, 4 * (size_t)FILE_MAX);

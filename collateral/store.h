@@ -42,8 +42,10 @@ struct slot *store_slot(struct store *s, const struct need_key *k);
 void store_each(struct store *s, void (*f)(void *user, struct slot *slot), void *user);
 size_t store_count(const struct store *s); /* of slots with content */
 
-/* Reads the folder; what is damaged, foreign or older than what is there is left out and told in the log. */
-void store_load(struct store *s, int64_t now);
+/* Reads the folder; what is damaged, foreign or older than what is there is left out and told in the log. `owner`: the
+ * process to which the folder belongs starts, so that damaged files and half-written ones go; a tool beside it must leave
+ * them: it may be about to finish one. */
+void store_load(struct store *s, bool owner, int64_t now);
 enum origin {
     ORIGIN_SOURCE,   /* an answer from the network: complete and valid now, or refused */
     ORIGIN_OPERATOR, /* a file that an operator put there: its issuer chain may be missing */
